@@ -1,0 +1,128 @@
+//! How one plugin is to be run.
+
+use crate::{ModuleLimits, WasmPluginCapabilities};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+
+/// How one plugin is to be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WasmInstanceConfig {
+    /// What the plugin may do. Default: nothing ([`WasmPluginCapabilities::default`]).
+    pub capabilities: WasmPluginCapabilities,
+    /// Whether failed calls are also written to the log. Default: no.
+    pub debug_mode: bool,
+    /// Whether calls are metered. Default: yes.
+    ///
+    /// Without fuel nothing bounds the time or the native stack of a call: it needs
+    /// `timeout_ms = 0`, and either the feature `portable-dispatch` or a plugin the embedder trusts
+    /// (README, "What it does not do").
+    pub enable_fuel: bool,
+    /// Whether `timeout_ms` applies. Default: yes.
+    pub enable_epochs: bool,
+    /// How soon after its deadline a call should be noticed, in milliseconds. Default: 10.
+    ///
+    /// The clock is read at least once a slice of 40,000 fuel, far more often than this on any
+    /// machine that runs a million instructions a second.
+    pub epoch_interval_ms: u64,
+    /// The tenant the plugin belongs to: 1 to 128 bytes. Default: `"default"`.
+    pub tenant: String,
+    /// What `get_config` answers, as pairs of name and value. Names may not start `soch.`.
+    /// Default: none.
+    pub settings: Vec<(String, String)>,
+    /// Names of [`Grant::Custom`](crate::Grant::Custom) that the plugin holds. Default: none.
+    pub custom_grants: Vec<String>,
+    /// How many calls may run at once, each in its own sandbox; 1 to 1,024. Default: 4.
+    ///
+    /// 1 means that all calls share one state.
+    pub max_instances: u32,
+    /// When a sandbox is replaced by a fresh one. Default: after a trap.
+    pub reset: ResetPolicy,
+    /// What a denied host call does. Default: the guest gets status -1.
+    pub on_denied: DenyPolicy,
+    /// Fuel over all calls until [`refuel`](crate::WasmPluginInstance::refuel). Default: no such
+    /// budget.
+    pub fuel_budget: Option<u64>,
+    /// The SHA-256 the module must have. Default: any.
+    pub expected_sha256: Option<[u8; 32]>,
+    /// When code is compiled. Default: at load.
+    pub compilation: Compilation,
+    /// What the module may contain, and how much stack its code may use.
+    pub limits: ModuleLimits,
+}
+
+impl Default for WasmInstanceConfig {
+    fn default() -> Self {
+        Self {
+            capabilities: WasmPluginCapabilities::default(),
+            debug_mode: false,
+            enable_fuel: true,
+            enable_epochs: true,
+            epoch_interval_ms: 10,
+            tenant: "default".to_string(),
+            settings: Vec::new(),
+            custom_grants: Vec::new(),
+            max_instances: 4,
+            reset: ResetPolicy::OnTrap,
+            on_denied: DenyPolicy::Status,
+            fuel_budget: None,
+            expected_sha256: None,
+            compilation: Compilation::Eager,
+            limits: ModuleLimits::default(),
+        }
+    }
+}
+
+impl WasmInstanceConfig {
+    /// The timeout that applies, in microseconds; 0 for none.
+    pub(crate) fn timeout_us(&self) -> u64 {
+        match self.enable_epochs {
+            true => self.capabilities.timeout_ms.saturating_mul(1_000),
+            false => 0,
+        }
+    }
+}
+
+/// When a sandbox is replaced by a fresh one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum ResetPolicy {
+    /// After a trap. Until then, calls to the same sandbox see what earlier ones left.
+    #[default]
+    OnTrap,
+    /// After every call, so that each call sees the module's initial state.
+    AfterCall,
+}
+
+/// What a denied host call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum DenyPolicy {
+    /// The guest gets status -1. A host function that returns no integer traps instead.
+    #[default]
+    Status,
+    /// The call ends with [`ErrorKind::Denied`](crate::ErrorKind::Denied).
+    Trap,
+}
+
+/// When a plugin's code is compiled for the interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Compilation {
+    /// At load: an invalid function fails the load, and the first call costs what the second does.
+    #[default]
+    Eager,
+    /// Each function on its first call: a faster load, and an invalid function is found when it is
+    /// called. Costs no fuel.
+    Lazy,
+}
+
+/// How one call is narrowed below what the plugin may use. The default narrows nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallOptions {
+    /// Fuel for this call, if less than the plugin's `fuel_limit`.
+    pub fuel: Option<u64>,
+    /// Time for this call, in milliseconds, if less than the plugin's `timeout_ms`. 0 narrows
+    /// nothing. Ignored without a clock.
+    pub timeout_ms: Option<u64>,
+    /// A number that host functions can read with [`HostCall::tag`](crate::HostCall::tag).
+    pub tag: u64,
+}

@@ -1,0 +1,107 @@
+//! Puts together what a module asks for and brings.
+
+use super::{
+    admit::{Shape, inspect, invalid},
+    code::{engine_config, exported_functions, position, refusals, refused_import},
+    proposals,
+};
+use crate::{
+    AdmissionReport, AdmittedFunction, AdmittedImport, Error, WasmInstanceConfig,
+    host::{Host, HostFunctions},
+    report,
+};
+use alloc::{format, string::ToString, vec::Vec};
+use wasmi::{CompilationMode, Engine, Module};
+
+/// Says what `wasm` asks for and brings. Runs nothing of it.
+pub(crate) fn admission<H: Host>(
+    wasm: &[u8],
+    config: &WasmInstanceConfig,
+    table: &HostFunctions<H>,
+) -> AdmissionReport {
+    let mut refused: Vec<Error> = report::check_hash(wasm, config).err().into_iter().collect();
+    let shape = inspect(wasm, config).unwrap_or_else(|error| {
+        refused.push(error);
+        Shape::default()
+    });
+    if refused.is_empty() {
+        refused.extend(refusals(&shape, table));
+        refused.extend(validate(wasm, config).err());
+    }
+    let mut proposals = shape.type_proposals.clone();
+    if refused.is_empty() {
+        refused.extend(proposals::add_from_code(wasm, &mut proposals).err());
+    }
+    AdmissionReport {
+        module_hash: report::hash(wasm),
+        module_bytes: wasm.len() as u64,
+        imports: imports(&shape, config, table),
+        functions: functions(&shape),
+        initial_memory_bytes: shape.initial_memory_bytes,
+        max_memory_bytes: shape.max_memory_bytes,
+        initial_table_elements: shape.initial_table_elements,
+        max_table_elements: shape.max_table_elements,
+        has_start: shape.start.is_some(),
+        proposals,
+        warnings: warnings(&shape, config, table),
+        refusals: refused,
+    }
+}
+
+/// Checks every function, whatever the configuration compiles when.
+fn validate(wasm: &[u8], config: &WasmInstanceConfig) -> Result<(), Error> {
+    let mut engine = engine_config(config);
+    engine.compilation_mode(CompilationMode::LazyTranslation);
+    Module::validate(&Engine::new(&engine), wasm).map_err(|error| invalid(&error))
+}
+
+fn imports<H: Host>(
+    shape: &Shape,
+    config: &WasmInstanceConfig,
+    table: &HostFunctions<H>,
+) -> Vec<AdmittedImport> {
+    let import = |import: &super::admit::Import| {
+        let defined = position(table, &import.module, &import.name).and_then(|at| table.get(at));
+        AdmittedImport {
+            module: import.module.clone(),
+            name: import.name.clone(),
+            is_defined: refused_import(shape, import, table).is_none(),
+            is_granted: defined.is_some_and(|function| function.grant.is_possible(config)),
+        }
+    };
+    shape.imports.iter().map(import).collect()
+}
+
+fn functions(shape: &Shape) -> Vec<AdmittedFunction> {
+    let functions = exported_functions(shape).into_iter();
+    functions
+        .map(|function| AdmittedFunction {
+            name: function.name.to_string(),
+            params: function.params.into_vec(),
+            results: function.results.into_vec(),
+        })
+        .collect()
+}
+
+fn warnings<H: Host>(
+    shape: &Shape,
+    config: &WasmInstanceConfig,
+    table: &HostFunctions<H>,
+) -> Vec<alloc::string::String> {
+    let mut warnings = Vec::new();
+    let has_memory = shape
+        .exports
+        .iter()
+        .any(|export| export.name == "memory" && export.kind == wasmparser::ExternalKind::Memory);
+    if !shape.imports.is_empty() && !has_memory {
+        warnings.push(
+            "it exports no memory `memory`: every host function that takes a pointer answers -3"
+                .to_string(),
+        );
+    }
+    for import in imports(shape, config, table).iter().filter(|i| i.is_defined && !i.is_granted) {
+        let (module, name) = (&import.module, &import.name);
+        warnings.push(format!("`{module}` `{name}` is denied: the configuration holds no grant"));
+    }
+    warnings
+}

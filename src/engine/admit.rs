@@ -1,0 +1,340 @@
+//! Reads a module's sections and holds them against the limits, before wasmi sees it.
+
+use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+use wasmparser::{
+    CompositeInnerType, Encoding, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType,
+};
+
+/// What a module's sections say.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    pub(crate) imports: Vec<Import>,
+    pub(crate) exports: Vec<Export>,
+    /// The function that the start section names.
+    pub(crate) start: Option<u32>,
+    pub(crate) initial_memory_bytes: u64,
+    pub(crate) max_memory_bytes: u64,
+    pub(crate) initial_table_elements: u64,
+    pub(crate) max_table_elements: u64,
+    /// Types in use that go beyond WebAssembly 1.0.
+    pub(crate) type_proposals: Vec<&'static str>,
+    types: Vec<Signature>,
+    /// The type of each function, imported ones first.
+    functions: Vec<u32>,
+    globals: u32,
+    memories: u32,
+    tables: u32,
+}
+
+/// Parameters and results.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Signature {
+    pub(crate) params: Box<[ValueType]>,
+    pub(crate) results: Box<[ValueType]>,
+}
+
+/// An imported function.
+#[derive(Debug)]
+pub(crate) struct Import {
+    pub(crate) module: String,
+    pub(crate) name: String,
+    pub(crate) type_index: u32,
+}
+
+/// An export of any kind.
+#[derive(Debug)]
+pub(crate) struct Export {
+    pub(crate) name: String,
+    pub(crate) kind: ExternalKind,
+    pub(crate) index: u32,
+}
+
+impl Shape {
+    pub(crate) fn type_at(&self, index: u32) -> Option<&Signature> {
+        self.types.get(usize::try_from(index).ok()?)
+    }
+
+    /// The signature of a function by its index.
+    pub(crate) fn signature(&self, function: u32) -> Option<&Signature> {
+        self.type_at(*self.functions.get(usize::try_from(function).ok()?)?)
+    }
+
+    fn uses(&mut self, proposal: &'static str) {
+        if !self.type_proposals.contains(&proposal) {
+            self.type_proposals.push(proposal);
+        }
+    }
+}
+
+/// Reads the sections of `wasm`.
+///
+/// # Errors
+///
+/// `InvalidModule` for what is no module, `LimitExceeded` for the first count or size over its
+/// limit, `Refused` for an import that is no function.
+pub(crate) fn inspect(wasm: &[u8], config: &WasmInstanceConfig) -> Result<Shape, Error> {
+    let limits = &config.limits;
+    limit("module bytes", wasm.len() as u64, limits.max_module_bytes, "max_module_bytes")?;
+    check_header(wasm)?;
+    let mut reader = Reader { shape: Shape::default(), limits, bodies: 0 };
+    for payload in Parser::new(0).parse_all(wasm) {
+        reader.section(payload.map_err(|error| invalid(&error))?)?;
+    }
+    let mut shape = reader.shape;
+    let memory_limit = config.capabilities.memory_limit_bytes;
+    let initial = shape.initial_memory_bytes;
+    limit("bytes of initial memory", initial, memory_limit, "memory_limit_bytes")?;
+    let elements = shape.initial_table_elements;
+    limit("initial table elements", elements, limits.max_table_elements, "max_table_elements")?;
+    shape.max_memory_bytes = shape.max_memory_bytes.min(memory_limit);
+    shape.max_table_elements = shape.max_table_elements.min(limits.max_table_elements);
+    Ok(shape)
+}
+
+/// Tells a module from everything else that people hand over.
+fn check_header(wasm: &[u8]) -> Result<(), Error> {
+    let what = match wasm {
+        [] => "the file is empty",
+        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => return Ok(()),
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {
+            "this is a WebAssembly component; only core modules can be loaded"
+        }
+        [0, b'a', b's', b'm', _, _, _, _, ..] => "the WebAssembly version is not 1",
+        bytes if [0, b'a', b's', b'm', 1, 0, 0, 0].starts_with(bytes) => {
+            "the file is truncated inside its header"
+        }
+        bytes if is_text(bytes) => {
+            "this is the WebAssembly text format; compile it to a binary first"
+        }
+        _ => "the file does not start like a WebAssembly module",
+    };
+    Err(Error::guest(ErrorKind::InvalidModule, what))
+}
+
+/// Whether the first thing in `bytes`, after space and comments, is an opening parenthesis.
+fn is_text(bytes: &[u8]) -> bool {
+    let start = bytes.iter().position(|byte| !byte.is_ascii_whitespace());
+    let text = start.and_then(|start| bytes.get(start..)).unwrap_or_default();
+    text.starts_with(b"(") || text.starts_with(b";;")
+}
+
+/// A module that the parser or validator does not accept.
+pub(super) fn invalid(error: &impl core::fmt::Display) -> Error {
+    Error::guest(ErrorKind::InvalidModule, format!("not a valid module: {error}"))
+}
+
+fn limit(what: &str, value: u64, max: u64, name: &str) -> Result<(), Error> {
+    match value <= max {
+        true => Ok(()),
+        false => Err(Error::configuration(
+            ErrorKind::LimitExceeded,
+            format!("the module has {value} {what}; `{name}` is {max}"),
+        )),
+    }
+}
+
+/// Reads section after section, checking counts as they come.
+struct Reader<'l> {
+    shape: Shape,
+    limits: &'l ModuleLimits,
+    bodies: u32,
+}
+
+impl Reader<'_> {
+    fn section(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        let limits = self.limits;
+        match payload {
+            Payload::Version { encoding: Encoding::Component, .. } => {
+                return Err(Error::guest(ErrorKind::InvalidModule, "this is a component"));
+            }
+            Payload::TypeSection(types) => {
+                limit("types", types.count().into(), limits.max_types.into(), "max_types")?;
+                types.into_iter().try_for_each(|group| self.types(group))?;
+            }
+            Payload::ImportSection(imports) => {
+                limit("imports", imports.count().into(), limits.max_imports.into(), "max_imports")?;
+                imports.into_iter().try_for_each(|import| self.import(import))?;
+            }
+            Payload::FunctionSection(functions) => {
+                let count = u64::from(functions.count()) + self.shape.functions.len() as u64;
+                limit("functions", count, limits.max_functions.into(), "max_functions")?;
+                for ty in functions {
+                    self.shape.functions.push(ty.map_err(|error| invalid(&error))?);
+                }
+            }
+            Payload::TableSection(tables) => {
+                limit("tables", tables.count().into(), limits.max_tables.into(), "max_tables")?;
+                tables.into_iter().try_for_each(|table| self.table(table))?;
+            }
+            Payload::MemorySection(memories) => {
+                let count = memories.count().into();
+                limit("memories", count, limits.max_memories.into(), "max_memories")?;
+                memories.into_iter().try_for_each(|memory| self.memory(memory))?;
+            }
+            Payload::GlobalSection(globals) => {
+                limit("globals", globals.count().into(), limits.max_globals.into(), "max_globals")?;
+                self.shape.globals = globals.count();
+            }
+            Payload::ExportSection(exports) => {
+                limit("exports", exports.count().into(), limits.max_exports.into(), "max_exports")?;
+                for export in exports {
+                    let export = export.map_err(|error| invalid(&error))?;
+                    self.shape.exports.push(Export {
+                        name: export.name.into(),
+                        kind: export.kind,
+                        index: export.index,
+                    });
+                }
+            }
+            Payload::StartSection { func, .. } => self.shape.start = Some(func),
+            Payload::ElementSection(elements) => {
+                let max = limits.max_element_segments.into();
+                limit("element segments", elements.count().into(), max, "max_element_segments")?;
+            }
+            Payload::DataSection(data) => {
+                let max = limits.max_data_segments.into();
+                limit("data segments", data.count().into(), max, "max_data_segments")?;
+            }
+            Payload::CodeSectionEntry(body) => self.body(&body)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn types(&mut self, group: wasmparser::Result<wasmparser::RecGroup>) -> Result<(), Error> {
+        for ty in group.map_err(|error| invalid(&error))?.types() {
+            let CompositeInnerType::Func(function) = &ty.composite_type.inner else {
+                let what = "it defines struct, array or continuation types, which are not supported";
+                return Err(Error::guest(ErrorKind::Refused, what));
+            };
+            let params = function.params().len() as u64;
+            limit("parameters of one type", params, self.limits.max_params.into(), "max_params")?;
+            let results = function.results().len() as u64;
+            limit("results of one type", results, self.limits.max_results.into(), "max_results")?;
+            let signature = self.signature(function)?;
+            self.shape.types.push(signature);
+        }
+        Ok(())
+    }
+
+    fn signature(&mut self, function: &FuncType) -> Result<Signature, Error> {
+        if function.results().len() > 1 {
+            self.shape.uses("multi-value");
+        }
+        let mut convert = |types: &[ValType]| -> Result<Box<[ValueType]>, Error> {
+            types.iter().map(|ty| self.value_type(*ty)).collect()
+        };
+        Ok(Signature { params: convert(function.params())?, results: convert(function.results())? })
+    }
+
+    fn value_type(&mut self, ty: ValType) -> Result<ValueType, Error> {
+        Ok(match ty {
+            ValType::I32 => ValueType::I32,
+            ValType::I64 => ValueType::I64,
+            ValType::F32 => ValueType::F32,
+            ValType::F64 => ValueType::F64,
+            ValType::V128 => {
+                self.shape.uses("simd");
+                ValueType::V128
+            }
+            ValType::Ref(ty) => {
+                self.shape.uses("reference-types");
+                match ty {
+                    _ if ty.is_func_ref() => ValueType::FuncRef,
+                    _ if ty.is_extern_ref() => ValueType::ExternRef,
+                    other => {
+                        let what = format!("the reference type {other} is not supported");
+                        return Err(Error::guest(ErrorKind::Refused, what));
+                    }
+                }
+            }
+        })
+    }
+
+    fn import(&mut self, import: wasmparser::Result<wasmparser::Import<'_>>) -> Result<(), Error> {
+        let import = import.map_err(|error| invalid(&error))?;
+        let (module, name) = (import.module, import.name);
+        let kind = match import.ty {
+            TypeRef::Func(type_index) => {
+                self.shape.functions.push(type_index);
+                self.shape.imports.push(Import {
+                    module: module.into(),
+                    name: name.into(),
+                    type_index,
+                });
+                return Ok(());
+            }
+            TypeRef::Memory(_) => "memory",
+            TypeRef::Table(_) => "table",
+            TypeRef::Global(_) => "global",
+            TypeRef::Tag(_) => "tag",
+        };
+        let what = format!(
+            "it imports the {kind} `{module}` `{name}`; only functions of the host's table can be \
+             imported"
+        );
+        Err(Error::guest(ErrorKind::Refused, what))
+    }
+
+    fn table(&mut self, table: wasmparser::Result<wasmparser::Table<'_>>) -> Result<(), Error> {
+        let ty = table.map_err(|error| invalid(&error))?.ty;
+        let shape = &mut self.shape;
+        shape.tables += 1;
+        shape.initial_table_elements = shape.initial_table_elements.saturating_add(ty.initial);
+        let max = ty.maximum.unwrap_or(u64::MAX);
+        shape.max_table_elements = shape.max_table_elements.saturating_add(max);
+        if ty.table64 {
+            shape.uses("memory64");
+        }
+        if shape.tables > 1 {
+            shape.uses("reference-types");
+        }
+        Ok(())
+    }
+
+    fn memory(&mut self, memory: wasmparser::Result<wasmparser::MemoryType>) -> Result<(), Error> {
+        let ty = memory.map_err(|error| invalid(&error))?;
+        let page = 1_u64.checked_shl(ty.page_size_log2.unwrap_or(16)).unwrap_or(u64::MAX);
+        let shape = &mut self.shape;
+        shape.memories += 1;
+        let initial = ty.initial.saturating_mul(page);
+        shape.initial_memory_bytes = shape.initial_memory_bytes.saturating_add(initial);
+        // wasmi 2.0.0 panics in `memory.grow` where the declared maximum in bytes overflows.
+        let Some(max) = ty.maximum.unwrap_or(0).checked_mul(page) else {
+            let pages = ty.maximum.unwrap_or(0);
+            let what = format!("a memory declares a maximum of {pages} pages of {page} bytes");
+            return Err(Error::guest(ErrorKind::Refused, what));
+        };
+        let max = ty.maximum.map_or(u64::MAX, |_| max);
+        shape.max_memory_bytes = shape.max_memory_bytes.saturating_add(max);
+        if ty.shared {
+            return Err(Error::guest(ErrorKind::Refused, "a memory is shared between threads"));
+        }
+        if ty.memory64 {
+            shape.uses("memory64");
+        }
+        if ty.page_size_log2.is_some() {
+            shape.uses("custom-page-sizes");
+        }
+        if shape.memories > 1 {
+            shape.uses("multi-memory");
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), Error> {
+        let index = self.shape.imports.len() as u64 + u64::from(self.bodies);
+        self.bodies += 1;
+        let size = body.range().len() as u64;
+        let max = self.limits.max_body_bytes.into();
+        limit(&format!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;
+        let mut locals = 0_u64;
+        for group in body.get_locals_reader().map_err(|error| invalid(&error))? {
+            let (count, _) = group.map_err(|error| invalid(&error))?;
+            locals = locals.saturating_add(count.into());
+        }
+        let max = self.limits.max_locals.into();
+        limit(&format!("locals in function {index}"), locals, max, "max_locals")
+    }
+}

@@ -1,0 +1,197 @@
+//! One compiled module, linked to the host functions it imports.
+
+use super::{
+    admit::{Shape, Signature, inspect, invalid},
+    start::{START_EXPORT, export_start},
+    store::StoreData,
+};
+use crate::{
+    Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
+    host::{FunctionSpec, Host, HostFunctions},
+    value::TypeList,
+};
+use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
+use wasmi::{CompilationMode, Config, CustomFuelCosts, Engine, Linker, Module, OperatorCost};
+use wasmparser::ExternalKind;
+
+/// Fuel of an operator that leaves native stack behind in wasmi 2.0.0: the most there is.
+const LEAKING_OPERATOR_FUEL: u8 = 255;
+
+/// A compiled module and what it is linked to: all that its sandboxes share.
+///
+/// It has an engine of its own: wasmi's engine never frees a module, and its code is behind one
+/// lock. Dropping this gives everything back.
+pub(crate) struct Code<H: Host> {
+    pub(super) engine: Engine,
+    pub(super) module: Module,
+    pub(super) linker: Linker<StoreData<H>>,
+    pub(super) has_start: bool,
+    functions: Box<[ExportedFunction]>,
+}
+
+/// A function that a plugin exports.
+#[derive(Debug, Clone)]
+pub(crate) struct ExportedFunction {
+    pub(crate) name: Box<str>,
+    pub(crate) params: Box<[ValueType]>,
+    pub(crate) results: Box<[ValueType]>,
+}
+
+impl<H: Host> Code<H> {
+    /// Admits, compiles and links `wasm`.
+    pub(crate) fn compile(
+        wasm: &[u8],
+        config: &WasmInstanceConfig,
+        table: &HostFunctions<H>,
+    ) -> Result<Self, Error> {
+        let shape = inspect(wasm, config)?;
+        if let Some(refusal) = refusals(&shape, table).into_iter().next() {
+            return Err(refusal);
+        }
+        let wasm = match shape.start {
+            Some(start) => Cow::Owned(export_start(wasm, &shape, start)?),
+            None => Cow::Borrowed(wasm),
+        };
+        let engine = Engine::new(&engine_config(config));
+        let module = Module::new(&engine, &*wasm).map_err(|error| invalid(&error))?;
+        let linker = link(&engine, &shape, config, table)?;
+        Ok(Self {
+            engine,
+            module,
+            linker,
+            has_start: shape.start.is_some(),
+            functions: exported_functions(&shape),
+        })
+    }
+
+    /// The exported functions, sorted by name.
+    pub(crate) fn functions(&self) -> &[ExportedFunction] {
+        &self.functions
+    }
+
+    /// The index of an exported function.
+    #[inline]
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
+        self.functions.binary_search_by(|function| (*function.name).cmp(name)).ok()
+    }
+}
+
+/// Everything about a module's imports and exports that makes it impossible to load.
+pub(super) fn refusals<H: Host>(shape: &Shape, table: &HostFunctions<H>) -> Vec<Error> {
+    let mut refusals: Vec<Error> =
+        shape.imports.iter().filter_map(|import| refused_import(shape, import, table)).collect();
+    if shape.exports.iter().any(|export| export.name == START_EXPORT) {
+        let what = format!("it exports `{START_EXPORT}`, a name that is reserved");
+        refusals.push(Error::guest(ErrorKind::Refused, what));
+    }
+    refusals
+}
+
+pub(super) fn refused_import<H: Host>(
+    shape: &Shape,
+    import: &super::admit::Import,
+    table: &HostFunctions<H>,
+) -> Option<Error> {
+    let (module, name) = (&import.module, &import.name);
+    let Some(index) = position(table, module, name) else {
+        let what = format!("it imports `{module}` `{name}`, which this host does not have");
+        return Some(Error::guest(ErrorKind::Refused, what));
+    };
+    let body = &table.get(index)?.body;
+    let Signature { params, results } = shape.type_at(import.type_index)?;
+    if **params == *body.params() && **results == *body.results() {
+        return None;
+    }
+    let what = format!(
+        "it imports `{module}` `{name}` as {} -> {}; the host's is {} -> {}",
+        TypeList(params),
+        TypeList(results),
+        TypeList(body.params()),
+        TypeList(body.results()),
+    );
+    Some(Error::guest(ErrorKind::Refused, what))
+}
+
+/// Where in the table a function is.
+pub(super) fn position<H: Host>(
+    table: &HostFunctions<H>,
+    module: &str,
+    name: &str,
+) -> Option<usize> {
+    table.iter().position(|function| &*function.module == module && &*function.name == name)
+}
+
+fn link<H: Host>(
+    engine: &Engine,
+    shape: &Shape,
+    config: &WasmInstanceConfig,
+    table: &HostFunctions<H>,
+) -> Result<Linker<StoreData<H>>, Error> {
+    let mut linker = Linker::new(engine);
+    // A module may import the same function more than once.
+    linker.allow_shadowing(true);
+    for import in &shape.imports {
+        let index = position(table, &import.module, &import.name);
+        let Some((index, function)) = index.and_then(|index| Some((index, table.get(index)?)))
+        else {
+            continue;
+        };
+        let spec = FunctionSpec {
+            index,
+            cost: function.cost,
+            granted: function.grant.is_possible(config),
+        };
+        function
+            .body
+            .link(&mut linker, &import.module, &import.name, spec)
+            .map_err(|error| invalid(&error))?;
+    }
+    Ok(linker)
+}
+
+pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
+    let mut functions: Vec<_> = shape
+        .exports
+        .iter()
+        .filter(|export| export.kind == ExternalKind::Func)
+        .filter_map(|export| {
+            let Signature { params, results } = shape.signature(export.index)?.clone();
+            Some(ExportedFunction { name: export.name.as_str().into(), params, results })
+        })
+        .collect();
+    functions.sort_by(|a, b| a.name.cmp(&b.name));
+    functions.into_boxed_slice()
+}
+
+/// How the interpreter is set up for one plugin.
+pub(super) fn engine_config(config: &WasmInstanceConfig) -> Config {
+    let limits = &config.limits;
+    let mut engine = Config::default();
+    engine.consume_fuel(config.enable_fuel);
+    engine.operator_cost(OperatorCost {
+        memory_grow: LEAKING_OPERATOR_FUEL,
+        table_grow: LEAKING_OPERATOR_FUEL,
+        table_init: LEAKING_OPERATOR_FUEL,
+        ..OperatorCost::default()
+    });
+    // Translating a function on its first call is free: running out of fuel there cannot be resumed.
+    engine.fuel_cost(CustomFuelCosts {
+        bytes_copied_per_fuel: 64,
+        fuel_per_bytes_translated: 0,
+        fuel_per_bytes_validated: 0,
+    });
+    engine.compilation_mode(match config.compilation {
+        Compilation::Eager => CompilationMode::Eager,
+        Compilation::Lazy => CompilationMode::Lazy,
+    });
+    // Each setter panics where minimum and maximum cross, so the minimum steps aside first.
+    engine.set_min_stack_height(0);
+    engine.set_max_stack_height(limits.max_stack_bytes);
+    engine.set_min_stack_height(limits.min_stack_bytes.min(limits.max_stack_bytes));
+    engine.set_max_recursion_depth(limits.max_recursion_depth);
+    // One live stack a sandbox; with fewer cached, further ones would be allocated call by call.
+    engine.set_max_cached_stacks(usize::try_from(config.max_instances).unwrap_or(usize::MAX));
+    engine.wasm_custom_page_sizes(true);
+    engine.ignore_custom_sections(true);
+    engine
+}

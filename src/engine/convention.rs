@@ -1,0 +1,119 @@
+//! The byte convention: how a host hands bytes to a guest and gets bytes back.
+//!
+//! Nothing the guest answers is believed: each pointer and length is checked against its memory as
+//! it is at that moment.
+
+use super::{
+    failure::{BadAnswer, Failure},
+    sandbox::Sandbox,
+    store::StoreData,
+};
+use crate::host::Host;
+use wasmi::{Instance, Memory, Store, TypedFunc};
+
+/// The smallest status; a lower answer is a pointer and a length.
+const MIN_STATUS: i64 = -4095;
+
+/// The exports that the convention is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Convention {
+    memory: Memory,
+    alloc: TypedFunc<i32, i32>,
+    free: Option<TypedFunc<(i32, i32), ()>>,
+}
+
+impl Convention {
+    /// Finds them, if the plugin follows the convention.
+    pub(super) fn find<H>(store: &Store<StoreData<H>>, instance: &Instance) -> Option<Self> {
+        Some(Self {
+            memory: store.data().memory?,
+            alloc: instance.get_typed_func(store, "soch_alloc").ok()?,
+            free: instance.get_typed_func(store, "soch_free").ok(),
+        })
+    }
+}
+
+impl<H: Host> Sandbox<H> {
+    /// Hands `input` to a function, hands its answer to `take`, and frees both.
+    pub(super) fn exchange_bytes<T>(
+        &mut self,
+        index: usize,
+        input: &[u8],
+        take: impl FnOnce(&[u8]) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let convention = self.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?;
+        let function = self.byte_function(index)?;
+        let (input_ptr, input_len) = self.place(&convention, input)?;
+        let answer = self.run_typed(function, (input_ptr, input_len))?;
+        if (MIN_STATUS..0).contains(&answer) {
+            self.free(&convention, input_ptr, input_len)?;
+            // -4095..=-1 fits.
+            return Err(Failure::Status(i32::try_from(answer).unwrap_or(-1)));
+        }
+        let [ptr, len] = halves(answer);
+        let bytes = self.answer(&convention, ptr, len)?;
+        let taken = take(bytes);
+        self.free(&convention, input_ptr, input_len)?;
+        if ptr.cast_signed() != input_ptr {
+            self.free(&convention, ptr.cast_signed(), len.cast_signed())?;
+        }
+        taken
+    }
+
+    /// Puts the input where the guest wants it. An empty input is placed nowhere: pointer 0.
+    fn place(&mut self, convention: &Convention, input: &[u8]) -> Result<(i32, i32), Failure> {
+        let len = input.len();
+        if len == 0 {
+            return Ok((0, 0));
+        }
+        let Ok(size) = i32::try_from(len) else {
+            return Err(Failure::BadAnswer(BadAnswer::InputTooLong { len }));
+        };
+        let ptr = self.run_typed(convention.alloc, size)?;
+        if ptr == 0 {
+            return Err(Failure::BadAnswer(BadAnswer::AllocationRefused { len }));
+        }
+        let memory = convention.memory.data_mut(&mut self.store);
+        let memory_size = memory.len();
+        let start = ptr.cast_unsigned();
+        let room = usize::try_from(start)
+            .ok()
+            .and_then(|start| memory.get_mut(start..))
+            .and_then(|rest| rest.get_mut(..len));
+        match room {
+            Some(room) => {
+                room.copy_from_slice(input);
+                Ok((ptr, size))
+            }
+            None => Err(Failure::BadAnswer(BadAnswer::AllocationOutside {
+                ptr: start,
+                len,
+                size: memory_size,
+            })),
+        }
+    }
+
+    /// The bytes that the guest points at.
+    fn answer(&self, convention: &Convention, ptr: u32, len: u32) -> Result<&[u8], Failure> {
+        let memory = convention.memory.data(&self.store);
+        let size = memory.len();
+        usize::try_from(ptr)
+            .ok()
+            .and_then(|start| memory.get(start..))
+            .and_then(|rest| rest.get(..usize::try_from(len).ok()?))
+            .ok_or(Failure::BadAnswer(BadAnswer::AnswerOutside { ptr, len, size }))
+    }
+
+    fn free(&mut self, convention: &Convention, ptr: i32, len: i32) -> Result<(), Failure> {
+        match convention.free {
+            Some(free) if len != 0 => self.run_typed(free, (ptr, len)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The upper and lower 32 bits.
+fn halves(answer: i64) -> [u32; 2] {
+    let [a, b, c, d, e, f, g, h] = answer.to_be_bytes();
+    [u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])]
+}

@@ -1,0 +1,125 @@
+//! How running a sandbox can fail, before it is told to a host in words.
+
+use crate::{TrapCode, host::HostError};
+use alloc::{boxed::Box, string::String};
+use core::fmt;
+
+/// How a call in a sandbox failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    Trap(TrapCode),
+    OutOfFuel,
+    Deadline,
+    /// A host function, by its index in the table, stopped the call.
+    Host { error: HostError, function: usize },
+    /// The guest broke the byte convention.
+    BadAnswer(BadAnswer),
+    /// The guest answered a status.
+    Status(i32),
+    /// The answer is longer than the caller has room for.
+    AnswerTooLong { len: usize, room: usize },
+    /// The sandbox cannot be made or used: `limit` if it is a matter of limits.
+    Setup { message: String, limit: bool },
+    /// One `ExternRef` more than a sandbox holds.
+    TooManyExternRefs,
+    /// Something that validation should have made impossible.
+    Engine(Box<str>),
+}
+
+/// How a guest broke the byte convention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadAnswer {
+    /// It has no `soch_alloc` of the right type, or no memory.
+    NoAllocator,
+    /// `soch_alloc` answered 0.
+    AllocationRefused { len: usize },
+    /// `soch_alloc` answered a range outside of its memory.
+    AllocationOutside { ptr: u32, len: usize, size: usize },
+    /// The answer lies outside of its memory.
+    AnswerOutside { ptr: u32, len: u32, size: usize },
+    /// The input is longer than an `i32` can say.
+    InputTooLong { len: usize },
+}
+
+impl fmt::Display for BadAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAllocator => f.write_str(
+                "it does not follow the byte convention: it needs exports `memory` and \
+                 `soch_alloc` (i32) -> (i32)",
+            ),
+            Self::AllocationRefused { len } => {
+                write!(f, "`soch_alloc` refused {len} bytes for the input")
+            }
+            Self::AllocationOutside { ptr, len, size } => write!(
+                f,
+                "`soch_alloc` answered {len} bytes at {ptr}, outside of its memory of {size} bytes"
+            ),
+            Self::AnswerOutside { ptr, len, size } => write!(
+                f,
+                "it answered {len} bytes at {ptr}, outside of its memory of {size} bytes"
+            ),
+            Self::InputTooLong { len } => {
+                write!(f, "the input of {len} bytes is longer than a guest can be told")
+            }
+        }
+    }
+}
+
+/// The error that travels through wasmi from a host function to the executor. It is `Copy`, since a
+/// suspended call shows it by reference only.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HostStop {
+    pub(super) error: HostError,
+    pub(super) function: usize,
+}
+
+impl fmt::Display for HostStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl wasmi::errors::HostError for HostStop {}
+
+impl From<HostStop> for Failure {
+    fn from(HostStop { error, function }: HostStop) -> Self {
+        match error {
+            HostError::OutOfFuel => Self::OutOfFuel,
+            HostError::Deadline => Self::Deadline,
+            error => Self::Host { error, function },
+        }
+    }
+}
+
+impl From<&wasmi::Error> for Failure {
+    #[cold]
+    fn from(error: &wasmi::Error) -> Self {
+        if let Some(stop) = error.downcast_ref::<HostStop>() {
+            return (*stop).into();
+        }
+        match error.as_trap_code() {
+            Some(wasmi::TrapCode::OutOfFuel) => Self::OutOfFuel,
+            Some(code) => Self::Trap(trap_code(code)),
+            None => Self::Engine(alloc::format!("{error}").into_boxed_str()),
+        }
+    }
+}
+
+fn trap_code(code: wasmi::TrapCode) -> TrapCode {
+    use wasmi::TrapCode as Theirs;
+    match code {
+        Theirs::UnreachableCodeReached => TrapCode::UnreachableCodeReached,
+        Theirs::MemoryOutOfBounds => TrapCode::MemoryOutOfBounds,
+        Theirs::TableOutOfBounds => TrapCode::TableOutOfBounds,
+        Theirs::IndirectCallToNull => TrapCode::IndirectCallToNull,
+        Theirs::IntegerDivisionByZero => TrapCode::IntegerDivisionByZero,
+        Theirs::IntegerOverflow => TrapCode::IntegerOverflow,
+        Theirs::BadConversionToInteger => TrapCode::BadConversionToInteger,
+        Theirs::StackOverflow => TrapCode::StackOverflow,
+        Theirs::BadSignature => TrapCode::BadSignature,
+        // Running out of fuel is no trap here; it is told apart before.
+        Theirs::GrowthOperationLimited | Theirs::OutOfFuel => TrapCode::GrowthOperationLimited,
+        Theirs::OutOfSystemMemory => TrapCode::OutOfSystemMemory,
+    }
+}

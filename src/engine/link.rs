@@ -1,0 +1,227 @@
+//! From a Rust closure to an import of a module: the wrapper every host call goes through.
+
+use super::{failure::HostStop, store::StoreData};
+use crate::{
+    DenyPolicy, ValueType,
+    host::{FunctionSpec, Host, HostCall, HostError, PluginContext},
+    stats::FunctionCounts,
+    sync::Arc,
+};
+use alloc::boxed::Box;
+use core::marker::PhantomData;
+use wasmi::{AsContextMut, Caller, Linker};
+
+/// A type that a host function can take.
+///
+/// Implemented for `i32`, `u32`, `i64`, `u64`, `f32` and `f64`; sealed.
+pub trait HostParam: wasmi::WasmTy + 'static {
+    #[doc(hidden)]
+    const TYPE: ValueType;
+}
+
+/// A type that a host function can return.
+///
+/// Implemented for `()`, `i32`, `u32`, `i64`, `u64`, `f32` and `f64`; sealed.
+pub trait HostResult: Sized + 'static {
+    #[doc(hidden)]
+    const TYPES: &'static [ValueType];
+
+    /// The value that says `status`, if this type has room for one.
+    #[doc(hidden)]
+    fn from_status(status: i32) -> Option<Self>;
+}
+
+macro_rules! impl_types {
+    ($($rust:ty => $wasm:ident, $status:expr;)*) => { $(
+        impl HostParam for $rust {
+            const TYPE: ValueType = ValueType::$wasm;
+        }
+
+        impl HostResult for $rust {
+            const TYPES: &'static [ValueType] = &[ValueType::$wasm];
+
+            fn from_status(status: i32) -> Option<Self> {
+                let convert: fn(i32) -> Option<Self> = $status;
+                convert(status)
+            }
+        }
+    )* };
+}
+
+impl_types! {
+    i32 => I32, Some;
+    u32 => I32, |status| Some(status.cast_unsigned());
+    i64 => I64, |status| Some(i64::from(status));
+    u64 => I64, |status| Some(i64::from(status).cast_unsigned());
+    f32 => F32, |_| None;
+    f64 => F64, |_| None;
+}
+
+impl HostResult for () {
+    const TYPES: &'static [ValueType] = &[];
+
+    fn from_status(_status: i32) -> Option<Self> {
+        None
+    }
+}
+
+/// A closure that can be a host function:
+/// `Fn(&mut HostCall<'_, H>, A, ..) -> Result<R, HostError> + Send + Sync + 'static`, with 0 to 8
+/// parameters of [`HostParam`] and a result of [`HostResult`]. Sealed.
+pub trait IntoHostFunction<H: Host, P, R>: Send + Sync + 'static {
+    #[doc(hidden)]
+    fn into_body(self) -> HostBody<H>;
+}
+
+/// A host function of any signature.
+#[doc(hidden)]
+pub type HostBody<H> = Box<dyn Link<H>>;
+
+/// What can be linked into a plugin.
+#[doc(hidden)]
+#[allow(private_interfaces)]
+pub trait Link<H: Host>: Send + Sync {
+    fn params(&self) -> &'static [ValueType];
+    fn results(&self) -> &'static [ValueType];
+    fn link(
+        &self,
+        linker: &mut Linker<StoreData<H>>,
+        module: &str,
+        name: &str,
+        spec: FunctionSpec,
+    ) -> Result<(), wasmi::errors::LinkerError>;
+}
+
+/// A closure with the signature it was defined with.
+struct Body<F, P, R>(Arc<F>, PhantomData<fn(P) -> R>);
+
+macro_rules! impl_into_host_function {
+    ($($param:ident)*) => {
+        impl<H, F, R, $($param,)*> IntoHostFunction<H, ($($param,)*), R> for F
+        where
+            H: Host,
+            F: for<'a, 'b> Fn(&'a mut HostCall<'b, H>, $($param),*) -> Result<R, HostError>
+                + Send + Sync + 'static,
+            R: HostResult,
+            Result<R, wasmi::Error>: wasmi::WasmRet,
+            $($param: HostParam,)*
+        {
+            fn into_body(self) -> HostBody<H> {
+                Box::new(Body(Arc::new(self), PhantomData::<fn(($($param,)*)) -> R>))
+            }
+        }
+
+        #[allow(private_interfaces)]
+        impl<H, F, R, $($param,)*> Link<H> for Body<F, ($($param,)*), R>
+        where
+            H: Host,
+            F: for<'a, 'b> Fn(&'a mut HostCall<'b, H>, $($param),*) -> Result<R, HostError>
+                + Send + Sync + 'static,
+            R: HostResult,
+            Result<R, wasmi::Error>: wasmi::WasmRet,
+            $($param: HostParam,)*
+        {
+            fn params(&self) -> &'static [ValueType] {
+                &[$($param::TYPE),*]
+            }
+
+            fn results(&self) -> &'static [ValueType] {
+                R::TYPES
+            }
+
+            #[allow(non_snake_case)]
+            fn link(
+                &self,
+                linker: &mut Linker<StoreData<H>>,
+                module: &str,
+                name: &str,
+                spec: FunctionSpec,
+            ) -> Result<(), wasmi::errors::LinkerError> {
+                let function = Arc::clone(&self.0);
+                linker.func_wrap(
+                    module,
+                    name,
+                    move |mut caller: Caller<'_, StoreData<H>>, $($param: $param),*|
+                        -> Result<R, wasmi::Error>
+                    {
+                        enter(&mut caller, spec, |call| function(call, $($param),*))
+                    },
+                )?;
+                Ok(())
+            }
+        }
+    };
+}
+
+impl_into_host_function!();
+impl_into_host_function!(A);
+impl_into_host_function!(A B);
+impl_into_host_function!(A B C);
+impl_into_host_function!(A B C D);
+impl_into_host_function!(A B C D E);
+impl_into_host_function!(A B C D E G);
+impl_into_host_function!(A B C D E G I);
+impl_into_host_function!(A B C D E G I J);
+
+/// Runs one host call: hands the slice to the meter, charges the base cost, checks the grant, runs
+/// the function, hands the slice back.
+#[inline]
+fn enter<H: Host, R: HostResult>(
+    caller: &mut Caller<'_, StoreData<H>>,
+    spec: FunctionSpec,
+    function: impl FnOnce(&mut HostCall<'_, H>) -> Result<R, HostError>,
+) -> Result<R, wasmi::Error> {
+    let metered = caller.data().call.meter.is_metered();
+    let slice = match metered {
+        true => caller.get_fuel()?,
+        false => u64::MAX,
+    };
+    let (memory, data) = match caller.data().memory {
+        Some(memory) => {
+            let (bytes, data) = memory.data_and_store_mut(caller.as_context_mut());
+            (Some(bytes), data)
+        }
+        None => (None, caller.data_mut()),
+    };
+    data.call.meter.open(slice);
+    let mut call = HostCall::new(&data.context, &mut data.call, memory, spec);
+    let result = call.charge(spec.cost.base).and_then(|()| match spec.granted {
+        true => function(&mut call),
+        false => Err(HostError::Denied),
+    });
+    let counts = data.call.counts.functions.get(spec.index);
+    let outcome = settle(result, spec, &data.context, counts);
+    let left = data.call.meter.close();
+    if metered {
+        caller.set_fuel(left)?;
+    }
+    outcome
+}
+
+/// Counts the call and turns an error into a status, or into the end of the guest's call.
+#[inline]
+fn settle<H, R: HostResult>(
+    result: Result<R, HostError>,
+    spec: FunctionSpec,
+    context: &PluginContext<H>,
+    counts: Option<&FunctionCounts>,
+) -> Result<R, wasmi::Error> {
+    if let Some(counts) = counts {
+        counts.calls.add(1);
+    }
+    let error = match result {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if let Some(counts) = counts {
+        match error {
+            HostError::Denied => counts.denials.add(1),
+            _ => counts.errors.add(1),
+        }
+    }
+    let trap = error == HostError::Denied && context.config.on_denied == DenyPolicy::Trap;
+    match error.status().filter(|_| !trap).and_then(R::from_status) {
+        Some(value) => Ok(value),
+        None => Err(wasmi::Error::host(HostStop { error, function: spec.index })),
+    }
+}

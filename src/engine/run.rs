@@ -1,0 +1,106 @@
+//! The executor: every call of every plugin runs through [`run`], slice by slice.
+
+use super::{failure::Failure, store::StoreData};
+use wasmi::{
+    ResumableCall, ResumableCallOutOfFuel, Store, TypedResumableCall, TypedResumableCallOutOfFuel,
+    Val, WasmResults,
+};
+
+/// Where a call stands at the end of a slice.
+pub(super) enum Step<R, S> {
+    Finished(R),
+    Suspended(S),
+}
+
+/// A call that stopped at the end of its slice.
+pub(super) trait Suspended: Sized {
+    type Output;
+
+    /// The fuel without which it cannot go on.
+    fn required_fuel(&self) -> u64;
+
+    fn resume<H>(self, store: &mut Store<StoreData<H>>)
+    -> Result<Step<Self::Output, Self>, Failure>;
+}
+
+/// Runs a call to its end. `step` is its first slice.
+#[inline]
+pub(super) fn run<H, S: Suspended>(
+    store: &mut Store<StoreData<H>>,
+    mut step: Step<S::Output, S>,
+) -> Result<S::Output, Failure> {
+    loop {
+        match step {
+            Step::Finished(output) => return Ok(output),
+            Step::Suspended(suspended) => {
+                next_slice(store, suspended.required_fuel())?;
+                step = suspended.resume(store)?;
+            }
+        }
+    }
+}
+
+/// Checks the deadline and gives the guest its next slice.
+fn next_slice<H>(store: &mut Store<StoreData<H>>, required: u64) -> Result<(), Failure> {
+    let left = store.get_fuel().map_err(|error| Failure::from(&error))?;
+    let StoreData { context, call, .. } = store.data_mut();
+    let spent = call.meter.spent(left);
+    call.check_deadline(context.clock(), spent).map_err(|_| Failure::Deadline)?;
+    let next = call.meter.next_slice(left, call.pace.slice_fuel, required);
+    store.set_fuel(next.ok_or(Failure::OutOfFuel)?).map_err(|error| Failure::from(&error))
+}
+
+/// The first slice, or a further one, of a call whose results are Rust types.
+pub(super) fn typed<R>(
+    call: Result<TypedResumableCall<R>, wasmi::Error>,
+) -> Result<Step<R, TypedResumableCallOutOfFuel<R>>, Failure> {
+    match call.map_err(|error| Failure::from(&error))? {
+        TypedResumableCall::Finished(results) => Ok(Step::Finished(results)),
+        TypedResumableCall::OutOfFuel(suspended) => Ok(Step::Suspended(suspended)),
+        TypedResumableCall::HostTrap(trap) => Err(trap.host_error().into()),
+    }
+}
+
+impl<R: WasmResults> Suspended for TypedResumableCallOutOfFuel<R> {
+    type Output = R;
+
+    fn required_fuel(&self) -> u64 {
+        ResumableCallOutOfFuel::required_fuel(self)
+    }
+
+    fn resume<H>(self, store: &mut Store<StoreData<H>>) -> Result<Step<R, Self>, Failure> {
+        typed(TypedResumableCallOutOfFuel::resume(self, store))
+    }
+}
+
+/// A call whose results go to a slice of values.
+pub(super) struct Untyped<'o> {
+    call: ResumableCallOutOfFuel,
+    outputs: &'o mut [Val],
+}
+
+/// The first slice, or a further one, of a call whose results go to `outputs`.
+pub(super) fn untyped(
+    call: Result<ResumableCall, wasmi::Error>,
+    outputs: &mut [Val],
+) -> Result<Step<(), Untyped<'_>>, Failure> {
+    match call.map_err(|error| Failure::from(&error))? {
+        ResumableCall::Finished => Ok(Step::Finished(())),
+        ResumableCall::OutOfFuel(call) => Ok(Step::Suspended(Untyped { call, outputs })),
+        ResumableCall::HostTrap(trap) => Err(trap.host_error().into()),
+    }
+}
+
+impl Suspended for Untyped<'_> {
+    type Output = ();
+
+    fn required_fuel(&self) -> u64 {
+        self.call.required_fuel()
+    }
+
+    fn resume<H>(self, store: &mut Store<StoreData<H>>) -> Result<Step<(), Self>, Failure> {
+        let Self { call, outputs } = self;
+        let call = call.resume(store, outputs);
+        untyped(call, outputs)
+    }
+}

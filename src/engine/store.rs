@@ -1,0 +1,35 @@
+//! What a sandbox's store carries besides the guest's own state.
+
+use super::limiter::Limiter;
+use crate::{
+    host::{CallState, PluginContext},
+    stats::SlotCounts,
+    sync::Arc,
+};
+
+/// The most `ExternRef`s of a sandbox that differ.
+const MAX_EXTERN_REFS: usize = 64;
+
+/// The data of a sandbox's store.
+pub(super) struct StoreData<H> {
+    pub(super) context: Arc<PluginContext<H>>,
+    pub(super) call: CallState,
+    pub(super) limiter: Limiter,
+    /// The memory exported as `memory`, if there is one.
+    pub(super) memory: Option<wasmi::Memory>,
+    /// The host's references that the guest has been given. A store never frees one, so each
+    /// number is wrapped once.
+    pub(super) extern_refs: heapless::Vec<(u64, wasmi::ExternRef), MAX_EXTERN_REFS>,
+}
+
+impl<H> StoreData<H> {
+    pub(super) fn new(context: Arc<PluginContext<H>>, counts: Arc<SlotCounts>) -> Self {
+        Self {
+            call: CallState::new(context.config.enable_fuel, Arc::clone(&counts)),
+            limiter: Limiter::new(&context.config, counts),
+            context,
+            memory: None,
+            extern_refs: heapless::Vec::new(),
+        }
+    }
+}

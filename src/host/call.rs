@@ -1,0 +1,306 @@
+//! One host call: who calls, what it may still spend, and the order of its checks.
+
+use super::{
+    Chain, Host, HostCost, HostError, NestedLimits, Output, PluginContext,
+    memory::{Range, Split},
+};
+use crate::{
+    Clock, WasmPluginCapabilities,
+    budget::Meter,
+    schedule::{MIN_NESTED_SLICE_FUEL, Pace, SLICE_FUEL},
+    stats::SlotCounts,
+    sync::Arc,
+};
+use alloc::vec::Vec;
+
+/// The longest name, in bytes.
+pub(crate) const MAX_NAME_BYTES: usize = 128;
+/// The longest key, in bytes.
+pub(crate) const MAX_KEY_BYTES: usize = 4 << 10;
+
+/// What a sandbox knows of the call it is running.
+pub(crate) struct CallState {
+    pub(crate) counts: Arc<SlotCounts>,
+    pub(crate) meter: Meter,
+    pub(crate) pace: Pace,
+    pub(crate) chain: Chain,
+    pub(crate) tag: u64,
+    /// What the last `call_plugin` of this call left for `last_answer`.
+    pub(crate) last_answer: Vec<u8>,
+    /// The beginning of the last line logged in this call.
+    pub(crate) last_log: heapless::String<128>,
+}
+
+impl CallState {
+    pub(crate) fn new(metered: bool, counts: Arc<SlotCounts>) -> Self {
+        Self {
+            counts,
+            meter: Meter::new(metered),
+            pace: Pace::default(),
+            chain: Chain::default(),
+            tag: 0,
+            last_answer: Vec::new(),
+            last_log: heapless::String::new(),
+        }
+    }
+
+    /// Reads the clock, and says whether the call may go on, after `spent` fuel.
+    pub(crate) fn check_deadline(
+        &mut self,
+        clock: Option<&dyn Clock>,
+        spent: u64,
+    ) -> Result<(), HostError> {
+        self.pace.check(clock, spent, &self.counts)
+    }
+}
+
+/// What a host function was defined with, as seen from one plugin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FunctionSpec {
+    /// Its index in the registry's table.
+    pub(crate) index: usize,
+    pub(crate) cost: HostCost,
+    /// Whether the plugin holds the grant, as far as that depends on no argument.
+    pub(crate) granted: bool,
+}
+
+/// A call of a host function by a guest: who calls, with what budget, and the guest's memory.
+pub struct HostCall<'b, H> {
+    context: &'b PluginContext<H>,
+    state: &'b mut CallState,
+    /// The guest's memory; gone once it was split, or if the guest exports none.
+    memory: Option<&'b mut [u8]>,
+    spec: FunctionSpec,
+}
+
+impl<H> core::fmt::Debug for HostCall<'_, H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("HostCall").field("plugin", &self.context.name).finish_non_exhaustive()
+    }
+}
+
+impl<'b, H: Host> HostCall<'b, H> {
+    pub(crate) fn new(
+        context: &'b PluginContext<H>,
+        state: &'b mut CallState,
+        memory: Option<&'b mut [u8]>,
+        spec: FunctionSpec,
+    ) -> Self {
+        Self { context, state, memory, spec }
+    }
+
+    /// Returns the host.
+    pub fn host(&self) -> &H {
+        &self.context.host
+    }
+
+    /// Returns the name of the plugin that calls.
+    pub fn plugin(&self) -> &str {
+        &self.context.name
+    }
+
+    /// Returns the tenant that the plugin belongs to.
+    pub fn tenant(&self) -> &str {
+        &self.context.config.tenant
+    }
+
+    /// Returns the tag that the host gave the running call, 0 if none. A plugin called by another
+    /// sees the outermost call's tag.
+    pub fn tag(&self) -> u64 {
+        self.state.tag
+    }
+
+    /// Returns a setting of the plugin's configuration.
+    pub fn setting(&self, name: &str) -> Option<&str> {
+        let settings = &self.context.config.settings;
+        settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns the fuel that guest and host may still spend in this call; `u64::MAX` for a plugin
+    /// that is not metered.
+    pub fn fuel_left(&self) -> u64 {
+        self.state.meter.left()
+    }
+
+    /// Charges `fuel` to the call.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::OutOfFuel`] if less is left; nothing is charged then, and the call ends when the
+    /// error is returned to the guest.
+    #[inline]
+    pub fn charge(&mut self, fuel: u64) -> Result<(), HostError> {
+        self.state.meter.charge(fuel)
+    }
+
+    /// Charges for `len` bytes at the function's cost.
+    ///
+    /// # Errors
+    ///
+    /// As [`charge`](Self::charge).
+    #[inline]
+    pub fn charge_bytes(&mut self, len: usize) -> Result<(), HostError> {
+        self.charge(self.spec.cost.bytes(len))
+    }
+
+    /// Charges for `n` rows, records or components at the function's cost.
+    ///
+    /// # Errors
+    ///
+    /// As [`charge`](Self::charge).
+    #[inline]
+    pub fn charge_items(&mut self, n: usize) -> Result<(), HostError> {
+        self.charge(self.spec.cost.items(n))
+    }
+
+    /// Says whether the call may go on. Call it at least every 64 KiB or 1,024 rows of a long loop.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::Deadline`] if the call is past its deadline.
+    pub fn checkpoint(&mut self) -> Result<(), HostError> {
+        let spent = self.state.meter.spent(self.state.meter.slice_left());
+        self.state.check_deadline(self.context.clock(), spent)
+    }
+
+    /// Returns the guest's memory at a pointer and length that the guest gave.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::InvalidArguments`] if the range is not inside, if the guest exports no memory,
+    /// or after [`split`](Self::split).
+    pub fn bytes(&self, ptr: i32, len: i32) -> Result<&[u8], HostError> {
+        let memory = self.memory.as_deref().ok_or(HostError::InvalidArguments)?;
+        Range::check(memory.len(), ptr, len)?.of(memory)
+    }
+
+    /// Returns the guest's memory at several pointers and lengths, the last of which can be
+    /// written. The memory can be split once a call.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::InvalidArguments`] as for [`bytes`](Self::bytes), and if the output overlaps an
+    /// input.
+    pub fn split<const N: usize>(
+        &mut self,
+        inputs: [(i32, i32); N],
+        output: (i32, i32),
+    ) -> Result<([&'b [u8]; N], Output<'b>), HostError> {
+        let size = self.memory_size()?;
+        let mut ranges = [Range::EMPTY; N];
+        for (range, (ptr, len)) in ranges.iter_mut().zip(inputs) {
+            *range = Range::check(size, ptr, len)?;
+        }
+        let output = Range::check(size, output.0, output.1)?;
+        let (split, output) = Split::new(self.take_memory()?, output)?;
+        let mut parts: [&'b [u8]; N] = [&[]; N];
+        for (part, range) in parts.iter_mut().zip(ranges) {
+            *part = split.input(range)?;
+        }
+        Ok((parts, Output::new(output)))
+    }
+
+    fn memory_size(&self) -> Result<usize, HostError> {
+        Ok(self.memory.as_deref().ok_or(HostError::InvalidArguments)?.len())
+    }
+
+    fn take_memory(&mut self) -> Result<&'b mut [u8], HostError> {
+        self.memory.take().ok_or(HostError::InvalidArguments)
+    }
+
+    /// Checks the arguments of a built-in function that names something, in the order that the ABI
+    /// fixes: the bounds, length and UTF-8 of the name; the grant for it; then everything else.
+    ///
+    /// Each input is a pointer, a length and the most that length may be.
+    pub(super) fn named_arguments<const N: usize>(
+        &mut self,
+        name: (i32, i32),
+        granted: impl FnOnce(&WasmPluginCapabilities, &str) -> bool,
+        inputs: [(i32, i32, usize); N],
+        output: (i32, i32),
+    ) -> Result<(&'b str, [&'b [u8]; N], Output<'b>), HostError> {
+        let memory = self.take_memory()?;
+        let name = check_length(memory.len(), (name.0, name.1, MAX_NAME_BYTES))?;
+        let others = check_others(memory.len(), name, inputs, output);
+        // Splitting off an output that overlaps the name would hide the name from its own check.
+        let output = others.map_or(Range::EMPTY, |(_, output)| output);
+        let (split, output) = Split::new(memory, output)?;
+        let name = check_name(split.input(name)?)?;
+        if !granted(&self.context.config.capabilities, name) {
+            return Err(HostError::Denied);
+        }
+        let mut parts: [&'b [u8]; N] = [&[]; N];
+        for (part, range) in parts.iter_mut().zip(others?.0) {
+            *part = split.input(range)?;
+        }
+        Ok((name, parts, Output::new(output)))
+    }
+
+    /// What a callee of `call_plugin` may use of this call.
+    pub(super) fn nested_limits(&self) -> NestedLimits<'_> {
+        let state = &*self.state;
+        NestedLimits {
+            fuel: state.meter.left(),
+            slice_fuel: state.meter.slice_left().clamp(MIN_NESTED_SLICE_FUEL, SLICE_FUEL),
+            deadline_us: state.pace.deadline_us(),
+            timeout_us: state.pace.timeout_us(),
+            tag: state.tag,
+            chain: &state.chain,
+            max_depth: self.context.config.limits.max_call_depth,
+        }
+    }
+
+    pub(super) fn state(&mut self) -> &mut CallState {
+        self.state
+    }
+
+    /// Who calls.
+    pub(super) fn context(&self) -> &'b PluginContext<H> {
+        self.context
+    }
+
+    /// Runs a method of the host with this call.
+    #[inline]
+    pub(super) fn with_host<R>(
+        &mut self,
+        method: impl FnOnce(&'b H, &mut Self) -> Result<R, HostError>,
+    ) -> Result<R, HostError> {
+        method(&self.context.host, self)
+    }
+}
+
+/// Checks that a range is inside and not longer than allowed.
+fn check_length(size: usize, range: (i32, i32, usize)) -> Result<Range, HostError> {
+    let (ptr, len, max) = range;
+    let range = Range::check(size, ptr, len)?;
+    match range.len() <= max {
+        true => Ok(range),
+        false => Err(HostError::InvalidArguments),
+    }
+}
+
+/// Checks everything but the name.
+fn check_others<const N: usize>(
+    size: usize,
+    name: Range,
+    inputs: [(i32, i32, usize); N],
+    output: (i32, i32),
+) -> Result<([Range; N], Range), HostError> {
+    let mut ranges = [Range::EMPTY; N];
+    for (range, input) in ranges.iter_mut().zip(inputs) {
+        *range = check_length(size, input)?;
+    }
+    let output = Range::check(size, output.0, output.1)?;
+    match output.overlaps(name) || ranges.iter().any(|range| output.overlaps(*range)) {
+        true => Err(HostError::InvalidArguments),
+        false => Ok((ranges, output)),
+    }
+}
+
+/// Checks a name: UTF-8 of 1 to 128 bytes.
+pub(super) fn check_name(bytes: &[u8]) -> Result<&str, HostError> {
+    match bytes.len() {
+        1..=MAX_NAME_BYTES => str::from_utf8(bytes).map_err(|_| HostError::InvalidArguments),
+        _ => Err(HostError::InvalidArguments),
+    }
+}

@@ -1,0 +1,81 @@
+//! Who is calling: what host functions know of a plugin, the same for all its sandboxes.
+
+use super::Chain;
+use crate::{
+    Clock, WasmInstanceConfig,
+    sync::{Arc, Weak},
+};
+use alloc::{boxed::Box, vec::Vec};
+
+/// What host functions know of the plugin that calls them. Never changes once loaded.
+pub(crate) struct PluginContext<H> {
+    /// A number no other plugin of the process has.
+    pub(crate) id: u64,
+    pub(crate) name: Box<str>,
+    pub(crate) config: WasmInstanceConfig,
+    pub(crate) host: Arc<H>,
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+    /// The registry, if it still exists: a plugin does not keep it alive.
+    pub(crate) directory: Weak<dyn Directory>,
+}
+
+impl<H> PluginContext<H> {
+    pub(crate) fn clock(&self) -> Option<&dyn Clock> {
+        self.clock.as_deref()
+    }
+}
+
+/// Where `call_plugin` finds its callee.
+pub(crate) trait Directory: Send + Sync {
+    /// Calls a function of the byte convention, appends its answer to `answer`, and says what was
+    /// spent.
+    fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult;
+}
+
+/// What was spent, and how the call ended.
+pub(crate) type NestedResult = (u64, Result<(), NestedFailure>);
+
+/// A call from one plugin to another.
+pub(crate) struct Nested<'a> {
+    pub(crate) tenant: &'a str,
+    pub(crate) plugin: &'a str,
+    pub(crate) function: &'a str,
+    pub(crate) input: &'a [u8],
+    pub(crate) limits: NestedLimits<'a>,
+    pub(crate) max_answer_bytes: u32,
+}
+
+/// What the caller leaves its callee.
+pub(crate) struct NestedLimits<'a> {
+    pub(crate) fuel: u64,
+    pub(crate) slice_fuel: u64,
+    /// What is left of the caller's time, if its clock has been read.
+    pub(crate) deadline_us: Option<u64>,
+    /// What the caller's whole time is, 0 for no limit.
+    pub(crate) timeout_us: u64,
+    pub(crate) tag: u64,
+    pub(crate) chain: &'a Chain,
+    pub(crate) max_depth: u32,
+}
+
+/// How a call to another plugin failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NestedFailure {
+    /// No such plugin for this tenant, or no such function: status -2.
+    NotFound,
+    /// The chain is as deep as it may be, or the answer is too long: status -5.
+    LimitReached,
+    /// Status -7, and what `last_answer` tells: a reason and a code.
+    Failed { reason: u32, code: i32 },
+}
+
+impl NestedFailure {
+    pub(crate) const fn refused(code: i32) -> Self {
+        Self::Failed { reason: 0, code }
+    }
+    pub(crate) const fn trapped(code: i32) -> Self {
+        Self::Failed { reason: 1, code }
+    }
+    pub(crate) const BUSY: Self = Self::Failed { reason: 2, code: 0 };
+    pub(crate) const BUDGET: Self = Self::Failed { reason: 4, code: 0 };
+}

@@ -1,0 +1,42 @@
+//! The built-in host functions, module `soch_v1`: one file each.
+
+mod call_plugin;
+mod emit_metric;
+mod get_config;
+mod last_answer;
+mod log_message;
+mod soch_delete;
+mod soch_read;
+mod soch_scan;
+mod soch_write;
+
+use super::{Host, HostCost, HostError, table::HostFunctionTable};
+use crate::{Error, Grant};
+
+/// The import module of the host ABI, version 1.
+pub(crate) const MODULE: &str = "soch_v1";
+
+/// The minor version of the ABI, which `get_config("soch.abi")` answers.
+pub(crate) const ABI_MINOR: &str = "0";
+
+/// Defines every built-in function, with what it needs and costs.
+pub(crate) fn define_all<H: Host, const N: usize>(
+    table: &mut HostFunctionTable<H, N>,
+) -> Result<(), Error> {
+    let cost = HostCost::default();
+    let nested = HostCost { base: 200, ..cost };
+    table.define(MODULE, "soch_read", Grant::ReadTable, cost, soch_read::soch_read::<H>)?;
+    table.define(MODULE, "soch_scan", Grant::ReadTable, cost, soch_scan::soch_scan::<H>)?;
+    table.define(MODULE, "soch_write", Grant::WriteTable, cost, soch_write::soch_write::<H>)?;
+    table.define(MODULE, "soch_delete", Grant::WriteTable, cost, soch_delete::soch_delete::<H>)?;
+    table.define(MODULE, "emit_metric", Grant::Always, cost, emit_metric::emit_metric::<H>)?;
+    table.define(MODULE, "log_message", Grant::Always, cost, log_message::log_message::<H>)?;
+    table.define(MODULE, "get_config", Grant::Always, cost, get_config::get_config::<H>)?;
+    table.define(MODULE, "call_plugin", Grant::CallPlugin, nested, call_plugin::call_plugin::<H>)?;
+    table.define(MODULE, "last_answer", Grant::Always, cost, last_answer::last_answer::<H>)
+}
+
+/// A length as a guest gets it.
+fn length(len: usize) -> Result<i32, HostError> {
+    i32::try_from(len).map_err(|_| HostError::LimitReached)
+}

@@ -1,0 +1,220 @@
+//! The trust boundary: what a guest may ask of the host, and what an embedder implements.
+//!
+//! A host call passes, in this order: its base cost; the bounds, length and UTF-8 of the name it
+//! gives; the grant for that name; the bounds of everything else; the cost of the bytes it brings;
+//! and only then the embedder's [`Host`]. `call.rs` holds that order, `memory.rs` the bounds.
+
+mod call;
+mod chain;
+mod context;
+mod cost;
+mod error;
+mod functions;
+mod memory;
+mod output;
+mod table;
+mod wire;
+
+pub(crate) use self::{
+    call::{CallState, FunctionSpec},
+    chain::Chain,
+    chain::ChainEnd,
+    context::{Directory, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext},
+    table::{HostFunction, HostFunctions},
+};
+pub use self::{
+    call::HostCall,
+    cost::HostCost,
+    error::HostError,
+    output::Output,
+    table::HostFunctionTable,
+    wire::Labels,
+};
+
+use core::fmt;
+
+/// What an embedder implements: storage, metrics, the log and settings.
+///
+/// Every method has a default that answers [`HostError::NotSupported`], so a host implements what
+/// it has. Names, keys and values are slices of guest memory, already checked: a name is UTF-8 of 1
+/// to 128 bytes, a key at most 4 KiB, and the plugin's grants cover the table. The caller is in
+/// [`HostCall`]; a host that serves several tenants looks there and keeps them apart.
+///
+/// What a host returns goes to an [`Output`], straight into guest memory. A loop that can run long
+/// calls [`HostCall::checkpoint`] at least every 64 KiB or 1,024 rows.
+///
+/// No lock of this library is held while a method runs. Methods may be called from several threads
+/// at once.
+pub trait Host: Send + Sync + Sized + 'static {
+    /// Finds the value of `key` in `table`, gives it to [`Output::write_value`] and returns its
+    /// full length.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NotFound`] if there is no such row.
+    fn read(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        key: &[u8],
+        out: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        let _ = (call, table, key, out);
+        Err(HostError::NotSupported)
+    }
+
+    /// Gives the rows of `table` with keys from `from` on, in key order, to
+    /// [`Output::push_record`] until `limit` are written or one does not fit.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::LimitReached`] if the first row does not fit.
+    fn scan(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        from: &[u8],
+        limit: u32,
+        out: &mut Output<'_>,
+    ) -> Result<(), HostError> {
+        let _ = (call, table, from, limit, out);
+        Err(HostError::NotSupported)
+    }
+
+    /// Stores `value` under `key`; returns whether it replaced one.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::LimitReached`] if a quota forbids it; nothing is changed then.
+    fn write(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<bool, HostError> {
+        let _ = (call, table, key, value);
+        Err(HostError::NotSupported)
+    }
+
+    /// Removes the row of `key`.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NotFound`] if there is none.
+    fn delete(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        key: &[u8],
+    ) -> Result<(), HostError> {
+        let _ = (call, table, key);
+        Err(HostError::NotSupported)
+    }
+
+    /// Takes in one observation of a metric. Its value is a number, never NaN.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::LimitReached`] if it would be one series too many.
+    fn emit_metric(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        metric: &Metric<'_>,
+    ) -> Result<(), HostError> {
+        let _ = (call, metric);
+        Err(HostError::NotSupported)
+    }
+
+    /// Takes in a line of at most 1 KiB that the guest logs.
+    ///
+    /// # Errors
+    ///
+    /// As the host sees fit.
+    fn log(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        level: log::Level,
+        message: LogMessage<'_>,
+    ) -> Result<(), HostError> {
+        let _ = (call, level, message);
+        Err(HostError::NotSupported)
+    }
+
+    /// Finds a setting that the plugin's configuration does not have, gives it to
+    /// [`Output::write_value`] and returns its full length.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NotFound`], which is also what the default answers.
+    fn setting(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        name: &str,
+        out: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        let _ = (call, name, out);
+        Err(HostError::NotFound)
+    }
+}
+
+/// One observation of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub struct Metric<'a> {
+    /// What the value does to the series.
+    pub kind: MetricKind,
+    /// The name: UTF-8, 1 to 128 bytes.
+    pub name: &'a str,
+    /// The value; not NaN.
+    pub value: f64,
+    /// The labels.
+    pub labels: Labels<'a>,
+}
+
+/// What an observation does to its series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum MetricKind {
+    /// Adds the value to the series.
+    Counter,
+    /// Replaces the series' value.
+    Gauge,
+    /// Counts the value in a distribution.
+    Histogram,
+}
+
+/// A line from a guest. Prints with its control characters escaped, so that it stays one line and
+/// cannot drive a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogMessage<'a>(&'a str);
+
+impl<'a> LogMessage<'a> {
+    /// Returns the line as the guest gave it, control characters and all.
+    pub fn unescaped(&self) -> &'a str {
+        self.0
+    }
+}
+
+impl fmt::Display for LogMessage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut plain = 0;
+        for (at, c) in self.0.char_indices().filter(|(_, c)| c.is_control()) {
+            f.write_str(self.0.get(plain..at).unwrap_or_default())?;
+            write!(f, "{}", c.escape_default())?;
+            plain = at + c.len_utf8();
+        }
+        f.write_str(self.0.get(plain..).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_log_line_prints_its_control_characters_escaped() {
+        let line = LogMessage("a\nb\u{1b}[31m\u{85}ü").to_string();
+        assert_eq!(line, "a\\nb\\u{1b}[31m\\u{85}ü");
+    }
+}

@@ -1,0 +1,128 @@
+//! The fixed-size table of the functions that plugins may import.
+
+use super::{Host, HostCost, functions};
+use crate::{
+    Error, ErrorKind, Grant,
+    engine::{HostBody, IntoHostFunction},
+};
+use alloc::{boxed::Box, format, vec::Vec};
+
+/// The functions that plugins may import: the built-in ones and the embedder's own, `N` at most.
+///
+/// It is filled before the registry is built and never changes after that. Every call of a function
+/// is counted, costs its base fuel and is checked against its grant before the function sees it.
+///
+/// ```
+/// use wasm_runtime::{EmbeddedHost, Grant, HostCall, HostCost, HostError, HostFunctionTable};
+///
+/// let mut table = HostFunctionTable::<EmbeddedHost>::new();
+/// table.define(
+///     "env",
+///     "next",
+///     Grant::Always,
+///     HostCost::default(),
+///     |_call: &mut HostCall<'_, EmbeddedHost>, x: i32| -> Result<i32, HostError> { Ok(x + 1) },
+/// )?;
+/// # Ok::<(), wasm_runtime::Error>(())
+/// ```
+pub struct HostFunctionTable<H: Host, const N: usize = 64> {
+    functions: heapless::Vec<HostFunction<H>, N>,
+    /// The first definition that failed in [`new`](Self::new), which cannot return it.
+    overflow: Option<Error>,
+}
+
+/// One function of the table.
+pub(crate) struct HostFunction<H: Host> {
+    pub(crate) module: Box<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) grant: Grant,
+    pub(crate) cost: HostCost,
+    pub(crate) body: HostBody<H>,
+}
+
+/// The finished table of a registry.
+pub(crate) type HostFunctions<H> = Box<[HostFunction<H>]>;
+
+impl<H: Host, const N: usize> HostFunctionTable<H, N> {
+    /// Returns a table of the built-in functions, module `soch_v1`.
+    ///
+    /// If `N` has no room for them, building a registry with the table fails with
+    /// [`ErrorKind::TableFull`].
+    pub fn new() -> Self {
+        let mut table = Self::empty();
+        table.overflow = functions::define_all(&mut table).err();
+        table
+    }
+
+    /// Returns a table with no function at all.
+    pub fn empty() -> Self {
+        Self { functions: heapless::Vec::new(), overflow: None }
+    }
+
+    /// Adds a function that plugins import as `module`, `name`.
+    ///
+    /// `function` is a closure over `&mut HostCall<'_, H>` and up to 8 parameters of the types
+    /// `i32`, `u32`, `i64`, `u64`, `f32` and `f64`, that returns a `Result` of one of these, or of
+    /// `()`, and [`HostError`](super::HostError). Its signature is that of the import.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TableFull`] if the table holds `N` functions or one of that name; it is then as
+    /// it was.
+    pub fn define<P, R>(
+        &mut self,
+        module: &str,
+        name: &str,
+        grant: Grant,
+        cost: HostCost,
+        function: impl IntoHostFunction<H, P, R>,
+    ) -> Result<(), Error> {
+        if self.functions.iter().any(|f| &*f.module == module && &*f.name == name) {
+            return Err(full(format!("the table of host functions has a `{module}` `{name}`")));
+        }
+        let body = function.into_body();
+        let entry = HostFunction { module: module.into(), name: name.into(), grant, cost, body };
+        self.functions.push(entry).map_err(|_| {
+            full(format!("the table of host functions is full at {N}: no room for `{module}` `{name}`"))
+        })
+    }
+
+    /// Returns how many functions the table holds.
+    pub fn len(&self) -> usize {
+        self.functions.len()
+    }
+
+    /// Returns whether the table holds no function.
+    pub fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+    }
+
+    /// Returns how many functions the table can hold.
+    pub const fn capacity(&self) -> usize {
+        N
+    }
+
+    pub(crate) fn finish(self) -> Result<HostFunctions<H>, Error> {
+        match self.overflow {
+            Some(error) => Err(error),
+            None => Ok(self.functions.into_iter().collect::<Vec<_>>().into_boxed_slice()),
+        }
+    }
+}
+
+fn full(message: alloc::string::String) -> Error {
+    Error::host(ErrorKind::TableFull, message)
+}
+
+impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<H: Host, const N: usize> core::fmt::Debug for HostFunctionTable<H, N> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let names = self.functions.iter().map(|function| (&function.module, &function.name));
+        f.debug_list().entries(names).finish()
+    }
+}

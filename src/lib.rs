@@ -1,0 +1,79 @@
+//! Sandboxed, multi-tenant WebAssembly plugins for targets where a JIT is forbidden or impossible.
+//!
+//! A [`WasmPluginRegistry`] loads untrusted modules, runs them in an interpreter and gives them what
+//! their configuration grants: tables, metrics, a log, settings, other plugins, functions of the
+//! embedder's own. A plugin that misbehaves ends as an [`Error`], never as a crash of the host. No
+//! executable memory is ever asked for.
+//!
+//! - Load and call: [`WasmPluginRegistry`], [`WasmPluginInstance`], [`PluginFunction`],
+//!   [`PluginLease`].
+//! - Say what a plugin may do: [`WasmInstanceConfig`], [`WasmPluginCapabilities`],
+//!   [`ModuleLimits`].
+//! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions
+//!   of your own.
+//!
+//! # Features
+//!
+//! | feature | default | what it does |
+//! |---|---|---|
+//! | `std` | yes | std's locks, a default clock, loading from files; without it the crate is `no_std` + `alloc` |
+//! | `simd` | yes | the SIMD proposals |
+//! | `portable-dispatch` | no | an interpreter loop that is sound in every build, 1.2 to 5 times slower; always on for 32-bit Arm and RISC-V |
+//! | `mmap` | no | [`WasmPluginRegistry::load_from_mapped_file`] |
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod admission;
+mod budget;
+mod capabilities;
+mod clock;
+mod config;
+mod embedded;
+mod engine;
+mod error;
+#[cfg(feature = "std")]
+mod file;
+mod function;
+mod host;
+mod lease;
+mod limits;
+#[cfg(feature = "mmap")]
+mod mmap;
+mod nested;
+mod plugin;
+mod pool;
+mod registry;
+mod report;
+mod schedule;
+mod state;
+mod stats;
+mod sync;
+mod trap;
+mod value;
+
+pub use crate::{
+    admission::{AdmissionReport, AdmittedFunction, AdmittedImport},
+    capabilities::{Grant, WasmPluginCapabilities},
+    clock::Clock,
+    config::{CallOptions, Compilation, DenyPolicy, ResetPolicy, WasmInstanceConfig},
+    embedded::{EmbeddedHost, HostQuota, MetricSample},
+    engine::{HostParam, HostResult, IntoHostFunction, Params, Results},
+    error::{Error, ErrorKind, Fault},
+    function::PluginFunction,
+    host::{
+        Host, HostCall, HostCost, HostError, HostFunctionTable, Labels, LogMessage, Metric,
+        MetricKind, Output,
+    },
+    lease::PluginLease,
+    limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
+    plugin::WasmPluginInstance,
+    registry::{RegistryBuilder, WasmPluginRegistry},
+    state::WasmPluginState,
+    stats::{HostFunctionStats, WasmPluginStats},
+    trap::TrapCode,
+    value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
+};

@@ -1,0 +1,534 @@
+//! One loaded plugin: its state, its calls, its statistics.
+
+use crate::{
+    CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType,
+    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue,
+    WasmValues,
+    engine::{CallLimits, Code, ExportedFunction, Failure, Sandbox},
+    host::{Chain, Directory, Host, HostFunctions, PluginContext},
+    pool::{Held, Place, Pool},
+    report,
+    schedule::SLICE_FUEL,
+    stats::{SlotCounts, function_total, total},
+    sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, Weak, fence},
+};
+use alloc::{boxed::Box, string::ToString, vec::Vec};
+
+/// One loaded plugin.
+///
+/// It may be called from several threads at once: up to
+/// [`max_instances`](WasmInstanceConfig::max_instances) calls run in parallel, each in a sandbox of
+/// its own; one more is refused with [`ErrorKind::Busy`]. A handle outlives its registry and still
+/// works.
+pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
+    pub(crate) context: Arc<PluginContext<H>>,
+    table: Arc<HostFunctions<H>>,
+    exports: Box<[ExportedFunction]>,
+    hash: [u8; 32],
+    /// The compiled module; gone when unloaded. Sandboxes hold it too.
+    code: RwLock<Option<Arc<Code<H>>>>,
+    pool: Pool<H>,
+    ready: AtomicBool,
+    trapped: AtomicBool,
+    unloaded: AtomicBool,
+    /// What is left of the fuel over all calls.
+    budget: AtomicU64,
+}
+
+/// What a plugin is made from, besides its bytes.
+pub(crate) struct Origin<H: Host> {
+    pub(crate) host: Arc<H>,
+    pub(crate) table: Arc<HostFunctions<H>>,
+    pub(crate) clock: Option<Arc<dyn crate::Clock>>,
+    pub(crate) directory: Weak<dyn Directory>,
+}
+
+impl WasmPluginInstance<crate::EmbeddedHost> {
+    /// Returns a plugin that stands alone, over an [`EmbeddedHost`](crate::EmbeddedHost) of its own
+    /// and, with `std`, the system's clock. It is in [`WasmPluginState::Loading`] until
+    /// [`init`](Self::init).
+    ///
+    /// # Errors
+    ///
+    /// As [`WasmPluginRegistry::load`](crate::WasmPluginRegistry::load), except for what a start
+    /// function can do.
+    pub fn new(name: &str, wasm: &[u8], config: WasmInstanceConfig) -> Result<Self, Error> {
+        crate::engine::check_dispatch()?;
+        let origin = Origin {
+            host: Arc::new(crate::EmbeddedHost::new()),
+            table: Arc::new(crate::HostFunctionTable::<_>::new().finish()?),
+            clock: crate::registry::default_clock(),
+            directory: crate::registry::no_directory(),
+        };
+        Self::build(name, wasm, config, &origin)
+    }
+}
+
+impl<H: Host> WasmPluginInstance<H> {
+    pub(crate) fn build(
+        name: &str,
+        wasm: &[u8],
+        config: WasmInstanceConfig,
+        origin: &Origin<H>,
+    ) -> Result<Self, Error> {
+        let in_plugin = |error: Error| error.in_plugin(name);
+        report::check_config(name, &config, origin.clock.is_some()).map_err(in_plugin)?;
+        let hash = report::check_hash(wasm, &config).map_err(in_plugin)?;
+        let code = Code::compile(wasm, &config, &origin.table).map_err(in_plugin)?;
+        let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        Ok(Self {
+            exports: code.functions().into(),
+            hash,
+            code: RwLock::new(Some(Arc::new(code))),
+            pool: Pool::new(slots, origin.table.len()),
+            table: Arc::clone(&origin.table),
+            ready: AtomicBool::new(false),
+            trapped: AtomicBool::new(false),
+            unloaded: AtomicBool::new(false),
+            budget: AtomicU64::new(config.fuel_budget.unwrap_or(u64::MAX)),
+            context: Arc::new(PluginContext {
+                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+                name: name.into(),
+                config,
+                host: Arc::clone(&origin.host),
+                clock: origin.clock.clone(),
+                directory: origin.directory.clone(),
+            }),
+        })
+    }
+
+    /// Makes the first sandbox and runs its start function; calls are accepted from here on. Does
+    /// nothing if that is done already.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`] or [`ErrorKind::Deadline`] if the start
+    /// function fails or a segment does not fit; [`ErrorKind::LimitExceeded`] if there is no memory.
+    pub fn init(&self) -> Result<(), Error> {
+        if self.ready.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut held = self.pool.hold().ok_or_else(|| self.busy())?;
+        self.fill(&mut held)?;
+        self.ready.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Returns the plugin's name.
+    pub fn name(&self) -> &str {
+        &self.context.name
+    }
+
+    /// Returns the tenant the plugin belongs to.
+    pub fn tenant(&self) -> &str {
+        &self.context.config.tenant
+    }
+
+    /// Returns where the plugin is in its life, as of now.
+    pub fn state(&self) -> WasmPluginState {
+        let in_use = self.pool.is_in_use();
+        match self.unloaded.load(Ordering::Acquire) {
+            true if in_use => WasmPluginState::Unloading,
+            true => WasmPluginState::Unloaded,
+            false if !self.ready.load(Ordering::Acquire) => WasmPluginState::Loading,
+            false if in_use => WasmPluginState::Executing,
+            false if self.trapped.load(Ordering::Relaxed) => WasmPluginState::Trapped,
+            false => WasmPluginState::Ready,
+        }
+    }
+
+    /// Returns what the plugin has done so far.
+    pub fn stats(&self) -> WasmPluginStats {
+        total(self.pool.counts(), self.context.clock.is_some())
+    }
+
+    /// Returns how often the plugin has called each host function that it has called at all.
+    pub fn host_function_stats(&self) -> Vec<HostFunctionStats> {
+        let counted = self.table.iter().enumerate().map(|(index, function)| {
+            let (calls, denials, errors) = function_total(self.pool.counts(), index);
+            let (module, name) = (function.module.to_string(), function.name.to_string());
+            HostFunctionStats { module, name, calls, denials, errors }
+        });
+        counted.filter(|stats| stats.calls > 0).collect()
+    }
+
+    /// Returns what the plugin may do.
+    pub fn capabilities(&self) -> &WasmPluginCapabilities {
+        &self.context.config.capabilities
+    }
+
+    /// Returns the configuration the plugin was loaded with.
+    pub fn config(&self) -> &WasmInstanceConfig {
+        &self.context.config
+    }
+
+    /// Returns the SHA-256 of the module's bytes as they were given.
+    pub fn module_hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// Iterates over the names of the exported functions, sorted.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.exports.iter().map(|function| &*function.name)
+    }
+
+    /// Returns the parameters and results of an exported function.
+    pub fn signature(&self, function: &str) -> Option<(&[ValueType], &[ValueType])> {
+        self.export(function).map(|(_, function)| (&*function.params, &*function.results))
+    }
+
+    /// An exported function and its index.
+    pub(crate) fn export(&self, name: &str) -> Option<(usize, &ExportedFunction)> {
+        let index = self.exports.binary_search_by(|f| (*f.name).cmp(name)).ok()?;
+        Some((index, self.exports.get(index)?))
+    }
+
+    /// Fills the fuel budget up again. Without one, does nothing.
+    pub fn refuel(&self) {
+        if let Some(budget) = self.context.config.fuel_budget {
+            self.budget.store(budget, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns what is left of the fuel budget; nothing if there is none.
+    pub fn fuel_budget_left(&self) -> Option<u64> {
+        self.context.config.fuel_budget.map(|_| self.budget.load(Ordering::Relaxed))
+    }
+
+    /// Calls a function by name, in whichever sandbox is free, and returns its results.
+    ///
+    /// A call that succeeds allocates nothing once the sandbox is warm.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::FunctionNotFound`], [`ErrorKind::SignatureMismatch`] if the arguments are not
+    /// of the parameters' number and types, [`ErrorKind::Busy`], [`ErrorKind::NotReady`],
+    /// [`ErrorKind::Unloaded`]; [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`],
+    /// [`ErrorKind::Deadline`], [`ErrorKind::Denied`], [`ErrorKind::Host`] as the call ends.
+    pub fn call(&self, function: &str, args: &[WasmValue]) -> Result<WasmValues, Error> {
+        self.call_with(function, args, CallOptions::default())
+    }
+
+    /// Calls a function by name, under limits that `options` may narrow.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub fn call_with(
+        &self,
+        function: &str,
+        args: &[WasmValue],
+        options: CallOptions,
+    ) -> Result<WasmValues, Error> {
+        self.in_sandbox(function, |sandbox, index| {
+            report::check_arguments(sandbox.export(index), args)
+                .map_err(|error| self.name_error(error, function))?;
+            self.spend(function, &options, sandbox, |sandbox, limits| {
+                sandbox.call_values(index, args, limits)
+            })
+        })
+    }
+
+    /// Hands `input` to a function of the byte convention and returns its answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call); [`ErrorKind::BadGuestAnswer`] if the plugin breaks the convention or
+    /// answers a status ([`Error::guest_status`]).
+    pub fn call_bytes(&self, function: &str, input: &[u8]) -> Result<Vec<u8>, Error> {
+        self.exchange_bytes(function, input, report::copy)
+    }
+
+    /// Hands `input` to a function of the byte convention, writes its answer to the beginning of
+    /// `output` and returns its length. Allocates nothing once the sandbox is warm.
+    ///
+    /// # Errors
+    ///
+    /// As [`call_bytes`](Self::call_bytes); [`ErrorKind::LimitExceeded`] if the answer is longer
+    /// than `output`, which is then as it was.
+    pub fn call_bytes_into(
+        &self,
+        function: &str,
+        input: &[u8],
+        output: &mut [u8],
+    ) -> Result<usize, Error> {
+        self.exchange_bytes(function, input, |answer| report::copy_into(answer, output))
+    }
+
+    fn exchange_bytes<T>(
+        &self,
+        function: &str,
+        input: &[u8],
+        take: impl FnOnce(&[u8]) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        self.in_sandbox(function, |sandbox, index| {
+            report::check_byte_function(sandbox.export(index))
+                .map_err(|error| self.name_error(error, function))?;
+            self.spend(function, &CallOptions::default(), sandbox, |sandbox, limits| {
+                sandbox.call_bytes(index, input, limits, take)
+            })
+        })
+    }
+
+    /// Takes a sandbox out of the pool, to be used for several calls. It is returned when the lease
+    /// is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Busy`], [`ErrorKind::NotReady`], [`ErrorKind::Unloaded`]; the errors of
+    /// [`init`](Self::init) if a sandbox has to be made.
+    pub fn lease(&self) -> Result<PluginLease<'_, H>, Error> {
+        let (slot, sandbox) = self.take_out()?;
+        Ok(PluginLease::borrowed(self, slot, sandbox))
+    }
+
+    /// Takes a sandbox out of the pool, as [`lease`](Self::lease) does, and keeps the plugin alive
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// As [`lease`](Self::lease).
+    pub fn lease_owned(self: &Arc<Self>) -> Result<PluginLease<'static, H>, Error> {
+        let (slot, sandbox) = self.take_out()?;
+        Ok(PluginLease::owned(Arc::clone(self), slot, sandbox))
+    }
+
+    fn take_out(&self) -> Result<(usize, Box<Sandbox<H>>), Error> {
+        let mut held = self.hold()?;
+        let slot = held.slot;
+        self.fill(&mut held)?;
+        let sandbox = self.pool.take_out(held);
+        Ok((slot, sandbox.ok_or_else(|| self.busy())?))
+    }
+
+    /// Puts a leased sandbox back, if there is one and it can be used again.
+    pub(crate) fn put_back(&self, slot: usize, sandbox: Option<Box<Sandbox<H>>>) {
+        let sandbox = sandbox.filter(|sandbox| self.keeps(sandbox));
+        self.pool.put_back(slot, sandbox);
+        self.after_use();
+    }
+
+    /// The sandbox of a lease: a fresh one, if its own cannot be used any more.
+    #[inline]
+    pub(crate) fn usable<'s>(
+        &self,
+        sandbox: &'s mut Option<Box<Sandbox<H>>>,
+        slot: usize,
+    ) -> Result<&'s mut Sandbox<H>, Error> {
+        if !sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable()) {
+            *sandbox = None;
+            let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
+            *sandbox = Some(self.fresh(counts)?);
+        }
+        match sandbox {
+            Some(sandbox) => Ok(sandbox),
+            None => Err(self.busy()),
+        }
+    }
+
+    /// Runs `call` in a free sandbox, which has the function at the index given.
+    #[inline]
+    pub(crate) fn in_sandbox<T>(
+        &self,
+        function: &str,
+        call: impl FnOnce(&mut Sandbox<H>, usize) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.in_any_sandbox(|sandbox| {
+            let index = sandbox.code().find(function);
+            let index = index.ok_or_else(|| report::no_function(self.name(), function))?;
+            call(sandbox, index)
+        })
+    }
+
+    /// Runs `call` in a free sandbox.
+    #[inline]
+    pub(crate) fn in_any_sandbox<T>(
+        &self,
+        call: impl FnOnce(&mut Sandbox<H>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut held = self.hold()?;
+        let sandbox = self.fill(&mut held)?;
+        let result = call(sandbox);
+        if !self.keeps(sandbox) {
+            *held.place = Place::Empty;
+        }
+        drop(held);
+        self.after_use();
+        result
+    }
+
+    /// Runs `call` on the plugin's budget and reports how it ended.
+    #[inline]
+    pub(crate) fn spend<T>(
+        &self,
+        function: &str,
+        options: &CallOptions,
+        sandbox: &mut Sandbox<H>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> (u64, Result<T, Failure>),
+    ) -> Result<T, Error> {
+        let limits = self.limits(options);
+        let (_, result) = self.spend_limits(limits, sandbox, call);
+        result.map_err(|failure| self.failed(function, failure, options, sandbox.last_log()))
+    }
+
+    /// Runs `call` on as much of `limits` as the fuel budget allows; returns what was spent.
+    #[inline]
+    pub(crate) fn spend_limits<T>(
+        &self,
+        mut limits: CallLimits,
+        sandbox: &mut Sandbox<H>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> (u64, Result<T, Failure>),
+    ) -> (u64, Result<T, Failure>) {
+        if self.context.config.fuel_budget.is_none() {
+            return call(sandbox, &limits);
+        }
+        limits.fuel = self.reserve(limits.fuel);
+        let (spent, result) = call(sandbox, &limits);
+        self.budget.fetch_add(limits.fuel.saturating_sub(spent), Ordering::Relaxed);
+        (spent, result)
+    }
+
+    /// Takes up to `fuel` out of the budget.
+    fn reserve(&self, fuel: u64) -> u64 {
+        let taken = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left.saturating_sub(fuel))
+        });
+        taken.unwrap_or_else(|left| left).min(fuel)
+    }
+
+    fn limits(&self, options: &CallOptions) -> CallLimits {
+        let config = &self.context.config;
+        let timeout_us = match (config.timeout_us(), options.timeout_ms) {
+            // A configuration without a timeout may have been made for want of a clock.
+            (own, None) => own,
+            (0, Some(ms)) => ms.saturating_mul(1_000),
+            (own, Some(0)) => own,
+            (own, Some(ms)) => own.min(ms.saturating_mul(1_000)),
+        };
+        let fuel = config.capabilities.fuel_limit;
+        CallLimits {
+            fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
+            timeout_us,
+            tag: options.tag,
+            slice_fuel: SLICE_FUEL,
+            deadline_us: None,
+            chain: self.chain(),
+        }
+    }
+
+    /// The chain of a call that nobody nested.
+    fn chain(&self) -> Chain {
+        Chain::default().with(self.context.id, 1).unwrap_or_default()
+    }
+
+    #[inline]
+    fn hold(&self) -> Result<Held<'_, H>, Error> {
+        if self.unloaded.load(Ordering::Acquire) {
+            return Err(self.gone());
+        }
+        if !self.ready.load(Ordering::Acquire) {
+            let what = "it has not been initialised; call `init` first";
+            return Err(Error::host(ErrorKind::NotReady, what).in_plugin(self.name()));
+        }
+        self.pool.hold().ok_or_else(|| self.busy())
+    }
+
+    /// Makes sure that there is a sandbox in the slot, and one that can be used.
+    #[inline]
+    fn fill<'h>(&self, held: &'h mut Held<'_, H>) -> Result<&'h mut Sandbox<H>, Error> {
+        let usable = matches!(&*held.place, Place::Idle(sandbox) if sandbox.is_usable());
+        if !usable {
+            self.refill(held)?;
+        }
+        match &mut *held.place {
+            Place::Idle(sandbox) => Ok(sandbox),
+            Place::Empty | Place::Out => Err(self.busy()),
+        }
+    }
+
+    #[cold]
+    fn refill(&self, held: &mut Held<'_, H>) -> Result<(), Error> {
+        *held.place = Place::Empty;
+        *held.place = Place::Idle(self.fresh(held.counts)?);
+        Ok(())
+    }
+
+    /// A new sandbox.
+    fn fresh(&self, counts: &Arc<SlotCounts>) -> Result<Box<Sandbox<H>>, Error> {
+        let code = self.code.read().clone().ok_or_else(|| self.gone())?;
+        let sandbox = Sandbox::start(&code, &self.context, counts)
+            .map_err(|failure| self.failed("", failure, &CallOptions::default(), ""))?;
+        self.trapped.store(false, Ordering::Relaxed);
+        Ok(Box::new(sandbox))
+    }
+
+    /// Whether a sandbox that was used may be used again.
+    #[inline]
+    fn keeps(&self, sandbox: &Sandbox<H>) -> bool {
+        if !sandbox.is_usable() {
+            self.trapped.store(true, Ordering::Relaxed);
+            return false;
+        }
+        self.context.config.reset == crate::ResetPolicy::OnTrap
+    }
+
+    /// Gives back what an unloaded plugin still holds. Every use of a sandbox ends here: either
+    /// this sees that the plugin was unloaded, or unloading finds the slot free.
+    #[inline]
+    fn after_use(&self) {
+        fence(Ordering::SeqCst);
+        if self.unloaded.load(Ordering::Relaxed) {
+            self.pool.clear();
+        }
+    }
+
+    /// Refuses new calls and drops everything that is not in use. Never waits.
+    pub(crate) fn unload(&self) {
+        self.unloaded.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+        *self.code.write() = None;
+        self.pool.clear();
+    }
+
+    /// Puts a failure in words.
+    #[cold]
+    pub(crate) fn failed(
+        &self,
+        function: &str,
+        failure: Failure,
+        options: &CallOptions,
+        last_log: &str,
+    ) -> Error {
+        let error = report::describe(failure, &self.context.config, &self.table, options);
+        let error = error.in_plugin(self.name()).in_function(function).with_last_log(last_log);
+        if self.context.config.debug_mode {
+            log::warn!("{error}");
+        }
+        error
+    }
+
+    pub(crate) fn name_error(&self, error: Error, function: &str) -> Error {
+        error.in_plugin(self.name()).in_function(function)
+    }
+
+    #[cold]
+    fn busy(&self) -> Error {
+        report::busy(self.pool.len()).in_plugin(self.name())
+    }
+
+    #[cold]
+    fn gone(&self) -> Error {
+        Error::host(ErrorKind::Unloaded, "it was unloaded").in_plugin(self.name())
+    }
+}
+
+impl<H: Host> core::fmt::Debug for WasmPluginInstance<H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("WasmPluginInstance")
+            .field("name", &self.name())
+            .field("tenant", &self.tenant())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,379 @@
+//! The registry: load, find, call and unload plugins.
+
+use crate::{
+    AdmissionReport, Clock, EmbeddedHost, Error, ErrorKind, HostFunctionTable, WasmInstanceConfig,
+    WasmPluginInstance, WasmValue, WasmValues, engine,
+    host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
+    plugin::Origin,
+    sync::{Arc, RwLock, Weak},
+};
+use alloc::{
+    string::{String, ToString},
+    vec::Vec,
+};
+use hashbrown::HashMap;
+
+/// Plugins of many tenants over one host. `Send + Sync`; share it by reference or in an `Arc`.
+///
+/// ```
+/// use wasm_runtime::{WasmInstanceConfig, WasmPluginRegistry, WasmValue};
+///
+/// # fn main() -> Result<(), wasm_runtime::Error> {
+/// # let wasm = include_bytes!("../fixtures/wasm/counter.wasm");
+/// let registry = WasmPluginRegistry::new();
+/// registry.load("counter", wasm, WasmInstanceConfig::default())?;
+/// let results = registry.call("counter", "add", &[WasmValue::I32(40)])?;
+/// assert_eq!(results[0].as_i32(), Some(40));
+/// # Ok(())
+/// # }
+/// ```
+pub struct WasmPluginRegistry<H: Host = EmbeddedHost> {
+    inner: Arc<Inner<H>>,
+}
+
+struct Inner<H: Host> {
+    host: Arc<H>,
+    table: Arc<HostFunctions<H>>,
+    clock: Option<Arc<dyn Clock>>,
+    plugins: RwLock<Plugins<H>>,
+}
+
+/// The loaded plugins. A name that is being loaded is held by `None`.
+struct Plugins<H: Host> {
+    by_name: HashMap<String, Option<Arc<WasmPluginInstance<H>>>>,
+    load_order: Vec<String>,
+}
+
+impl WasmPluginRegistry<EmbeddedHost> {
+    /// Returns a registry over a new [`EmbeddedHost`], with the built-in host functions and, with
+    /// `std`, the system's clock.
+    ///
+    /// In a build whose interpreter dispatch is unsound every [`load`](Self::load) fails.
+    pub fn new() -> Self {
+        Self::with_host(EmbeddedHost::new())
+    }
+
+    /// Returns a builder for a registry over a new [`EmbeddedHost`].
+    pub fn builder() -> RegistryBuilder<EmbeddedHost> {
+        RegistryBuilder {
+            host: EmbeddedHost::new(),
+            table: Ok(None),
+            clock: default_clock(),
+        }
+    }
+}
+
+impl Default for WasmPluginRegistry<EmbeddedHost> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<H: Host> WasmPluginRegistry<H> {
+    /// Returns a registry over `host`, with the built-in host functions and, with `std`, the
+    /// system's clock.
+    pub fn with_host(host: H) -> Self {
+        // A table of the default size has room for the built-in functions.
+        let table = HostFunctionTable::<H>::new().finish().unwrap_or_default();
+        Self::assemble(host, table, default_clock())
+    }
+
+    fn assemble(host: H, table: HostFunctions<H>, clock: Option<Arc<dyn Clock>>) -> Self {
+        let plugins = Plugins { by_name: HashMap::new(), load_order: Vec::new() };
+        Self {
+            inner: Arc::new(Inner {
+                host: Arc::new(host),
+                table: Arc::new(table),
+                clock,
+                plugins: RwLock::new(plugins),
+            }),
+        }
+    }
+
+    /// Returns the host.
+    pub fn host(&self) -> &H {
+        &self.inner.host
+    }
+
+    /// Says what a module asks for and brings, and whether [`load`](Self::load) would take it with
+    /// `config`. Runs nothing of it.
+    pub fn admit(&self, wasm: &[u8], config: &WasmInstanceConfig) -> AdmissionReport {
+        engine::admission(wasm, config, &self.inner.table)
+    }
+
+    /// Loads a module under a name: admits it, compiles it, makes its first sandbox and runs its
+    /// start function. Only then can it be found.
+    ///
+    /// # Errors
+    ///
+    /// If it fails, the registry is as it was. [`ErrorKind::AlreadyLoaded`];
+    /// [`ErrorKind::InvalidModule`]; [`ErrorKind::LimitExceeded`] for a size or count over
+    /// [`ModuleLimits`](crate::ModuleLimits) or the memory limit; [`ErrorKind::Refused`] for an
+    /// import that is missing or of another type, and for an invalid configuration;
+    /// [`ErrorKind::HashMismatch`]; [`ErrorKind::ClockMissing`]; [`ErrorKind::UnsoundDispatch`];
+    /// [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`], [`ErrorKind::Deadline`],
+    /// [`ErrorKind::Denied`] or [`ErrorKind::Host`] if the start function fails.
+    pub fn load(&self, name: &str, wasm: &[u8], config: WasmInstanceConfig) -> Result<(), Error> {
+        engine::check_dispatch().map_err(|error| error.in_plugin(name))?;
+        let reservation = self.inner.reserve(name)?;
+        let plugin = WasmPluginInstance::build(name, wasm, config, &self.origin())?;
+        plugin.init()?;
+        reservation.fill(Arc::new(plugin));
+        Ok(())
+    }
+
+    /// Loads a module from a file, of which it keeps no copy.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load); [`ErrorKind::Io`] if the file cannot be read,
+    /// [`ErrorKind::LimitExceeded`] if it is longer than `max_module_bytes`, before it is read.
+    #[cfg(feature = "std")]
+    pub fn load_from_file(
+        &self,
+        name: &str,
+        path: impl AsRef<std::path::Path>,
+        config: WasmInstanceConfig,
+    ) -> Result<(), Error> {
+        let wasm = crate::file::read(path.as_ref(), config.limits.max_module_bytes)
+            .map_err(|error| error.in_plugin(name))?;
+        self.load(name, &wasm, config)
+    }
+
+    /// Loads a module from a file that is mapped into memory while it is loaded, not read.
+    ///
+    /// For files that cannot change meanwhile, such as those of a signed application bundle. If
+    /// another process writes or truncates the file during the load, the load may see any mixture
+    /// of bytes, and the host may be ended by a signal; use
+    /// [`load_from_file`](Self::load_from_file) where that can happen.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_from_file`](Self::load_from_file).
+    #[cfg(feature = "mmap")]
+    pub fn load_from_mapped_file(
+        &self,
+        name: &str,
+        path: impl AsRef<std::path::Path>,
+        config: WasmInstanceConfig,
+    ) -> Result<(), Error> {
+        let wasm = crate::mmap::map(path.as_ref()).map_err(|error| error.in_plugin(name))?;
+        self.load(name, &wasm, config)
+    }
+
+    /// Unloads a plugin. Never waits: its name is free at once, new calls through handles are
+    /// refused with [`ErrorKind::Unloaded`], calls and leases that are going on end in peace, and
+    /// the last of them gives the memory back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`].
+    pub fn unload(&self, name: &str) -> Result<(), Error> {
+        let plugin = self.inner.remove(name).ok_or_else(|| not_found(name))?;
+        plugin.unload();
+        Ok(())
+    }
+
+    /// Returns a handle on a plugin.
+    pub fn get(&self, name: &str) -> Option<Arc<WasmPluginInstance<H>>> {
+        self.inner.find(name)
+    }
+
+    /// Returns the names of the loaded plugins, in load order.
+    pub fn list(&self) -> Vec<String> {
+        self.inner.plugins.read().load_order.clone()
+    }
+
+    /// Returns how many plugins are loaded.
+    pub fn count(&self) -> usize {
+        self.inner.plugins.read().load_order.len()
+    }
+
+    /// Returns how many calls the loaded plugins have run, and how many of them trapped.
+    pub fn global_stats(&self) -> (u64, u64) {
+        self.inner.all().iter().map(|plugin| plugin.stats()).fold((0, 0), |(calls, traps), stats| {
+            (calls + stats.total_calls, traps + stats.trap_count)
+        })
+    }
+
+    /// Unloads every plugin, the last loaded first, as [`unload`](Self::unload) does.
+    pub fn shutdown_all(&self) {
+        while let Some(plugin) = self.inner.remove_last() {
+            plugin.unload();
+        }
+    }
+
+    /// Calls a function of a plugin by name, as [`WasmPluginInstance::call`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`], and those of [`WasmPluginInstance::call`].
+    pub fn call(
+        &self,
+        plugin: &str,
+        function: &str,
+        args: &[WasmValue],
+    ) -> Result<WasmValues, Error> {
+        self.inner.find(plugin).ok_or_else(|| not_found(plugin))?.call(function, args)
+    }
+
+    fn origin(&self) -> Origin<H> {
+        let inner: Arc<dyn Directory> = Arc::clone(&self.inner) as _;
+        Origin {
+            host: Arc::clone(&self.inner.host),
+            table: Arc::clone(&self.inner.table),
+            clock: self.inner.clock.clone(),
+            directory: Arc::downgrade(&inner),
+        }
+    }
+}
+
+impl<H: Host> core::fmt::Debug for WasmPluginRegistry<H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("WasmPluginRegistry").field("plugins", &self.list()).finish_non_exhaustive()
+    }
+}
+
+/// A name held for a plugin that is being loaded. Dropped unfilled, it is free again.
+struct Reservation<'r, H: Host> {
+    inner: &'r Inner<H>,
+    name: &'r str,
+    filled: bool,
+}
+
+impl<H: Host> Reservation<'_, H> {
+    fn fill(mut self, plugin: Arc<WasmPluginInstance<H>>) {
+        let mut plugins = self.inner.plugins.write();
+        plugins.by_name.insert(self.name.to_string(), Some(plugin));
+        plugins.load_order.push(self.name.to_string());
+        self.filled = true;
+    }
+}
+
+impl<H: Host> Drop for Reservation<'_, H> {
+    fn drop(&mut self) {
+        if !self.filled {
+            self.inner.plugins.write().by_name.remove(self.name);
+        }
+    }
+}
+
+impl<H: Host> Inner<H> {
+    fn reserve<'r>(&'r self, name: &'r str) -> Result<Reservation<'r, H>, Error> {
+        let mut plugins = self.plugins.write();
+        if plugins.by_name.contains_key(name) {
+            let what = "a plugin of that name is loaded already";
+            return Err(Error::host(ErrorKind::AlreadyLoaded, what).in_plugin(name));
+        }
+        plugins.by_name.insert(name.to_string(), None);
+        Ok(Reservation { inner: self, name, filled: false })
+    }
+
+    #[inline]
+    fn find(&self, name: &str) -> Option<Arc<WasmPluginInstance<H>>> {
+        self.plugins.read().by_name.get(name)?.clone()
+    }
+
+    fn remove(&self, name: &str) -> Option<Arc<WasmPluginInstance<H>>> {
+        let mut plugins = self.plugins.write();
+        // A plugin that is still loading is not there yet.
+        plugins.by_name.get(name)?.as_ref()?;
+        plugins.load_order.retain(|loaded| loaded != name);
+        plugins.by_name.remove(name)?
+    }
+
+    fn remove_last(&self) -> Option<Arc<WasmPluginInstance<H>>> {
+        let mut plugins = self.plugins.write();
+        let name = plugins.load_order.pop()?;
+        plugins.by_name.remove(&name)?
+    }
+
+    fn all(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
+        self.plugins.read().by_name.values().flatten().cloned().collect()
+    }
+}
+
+impl<H: Host> Drop for Inner<H> {
+    fn drop(&mut self) {
+        // Handles outlive the registry; this only fixes the order in which plugins go.
+        let mut plugins = self.plugins.write();
+        while let Some(name) = plugins.load_order.pop() {
+            plugins.by_name.remove(&name);
+        }
+    }
+}
+
+impl<H: Host> Directory for Inner<H> {
+    fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult {
+        match self.find(nested.plugin) {
+            Some(plugin) if plugin.tenant() == nested.tenant => plugin.call_nested(nested, answer),
+            _ => (0, Err(NestedFailure::NotFound)),
+        }
+    }
+}
+
+#[cold]
+fn not_found(name: &str) -> Error {
+    Error::host(ErrorKind::NotFound, "no plugin of that name is loaded").in_plugin(name)
+}
+
+/// The system's clock, if there is one.
+pub(crate) fn default_clock() -> Option<Arc<dyn Clock>> {
+    #[cfg(feature = "std")]
+    return Some(Arc::new(crate::clock::StdClock::default()));
+    #[cfg(not(feature = "std"))]
+    return None;
+}
+
+/// The directory of a plugin that stands alone: there is none.
+pub(crate) fn no_directory() -> Weak<dyn Directory> {
+    Weak::<Inner<EmbeddedHost>>::new()
+}
+
+/// Builds a [`WasmPluginRegistry`].
+///
+/// The host comes first: it decides what functions the table can hold.
+pub struct RegistryBuilder<H: Host> {
+    host: H,
+    /// The functions; nothing for the built-in ones.
+    table: Result<Option<HostFunctions<H>>, Error>,
+    clock: Option<Arc<dyn Clock>>,
+}
+
+impl<H: Host> RegistryBuilder<H> {
+    /// Sets the host. A table given before is forgotten.
+    pub fn host<G: Host>(self, host: G) -> RegistryBuilder<G> {
+        RegistryBuilder { host, table: Ok(None), clock: self.clock }
+    }
+
+    /// Sets the functions that plugins may import. Default: the built-in ones.
+    pub fn functions<const N: usize>(self, table: HostFunctionTable<H, N>) -> Self {
+        Self { table: table.finish().map(Some), ..self }
+    }
+
+    /// Sets the clock. Default: the system's with `std`, none without.
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        Self { clock: Some(Arc::new(clock)), ..self }
+    }
+
+    /// Returns the registry.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::UnsoundDispatch`] if no plugin may run in this build,
+    /// [`ErrorKind::TableFull`] if the table had no room for the built-in functions.
+    pub fn build(self) -> Result<WasmPluginRegistry<H>, Error> {
+        engine::check_dispatch()?;
+        let table = match self.table? {
+            Some(table) => table,
+            None => HostFunctionTable::<H>::new().finish()?,
+        };
+        Ok(WasmPluginRegistry::assemble(self.host, table, self.clock))
+    }
+}
+
+impl<H: Host> core::fmt::Debug for RegistryBuilder<H> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RegistryBuilder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,94 @@
+//! When a running call stops to look at the clock.
+//!
+//! A metered call runs in slices of fuel. At the end of each it is suspended, which unwinds the
+//! native stack, and the clock is read; so neither a timeout nor the stack depends on what the guest
+//! does. A call that ends within its first slice reads no clock at all.
+
+use crate::{Clock, host::HostError, stats::SlotCounts};
+
+/// Fuel of one slice.
+///
+/// `memory.grow` and `table.grow` leave up to 192 bytes of native stack behind in wasmi 2.0.0 and
+/// cost at least 255 fuel, so one slice leaves at most 30 KiB.
+pub(crate) const SLICE_FUEL: u64 = 40_000;
+
+/// Fuel of the smallest slice a nested call gets, however little its caller's slice has left. With
+/// the deepest chain of 16 it adds 15 × 3 KiB of native stack to the 30 KiB.
+pub(crate) const MIN_NESTED_SLICE_FUEL: u64 = 4_000;
+
+/// The timing of one call.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    pub(crate) slice_fuel: u64,
+    timeout_us: u64,
+    /// When the call must have ended; known once the clock has been read.
+    deadline_us: Option<u64>,
+    /// When the clock was first read, and the fuel spent by then.
+    timed_from: Option<(u64, u64)>,
+}
+
+impl Pace {
+    /// Begins a call that may take `timeout_us` (0 = for ever) and not go on after `deadline_us`.
+    #[inline]
+    pub(crate) fn new(slice_fuel: u64, timeout_us: u64, deadline_us: Option<u64>) -> Self {
+        Self { slice_fuel, timeout_us, deadline_us, timed_from: None }
+    }
+
+    /// Times the call from its first instruction on.
+    pub(crate) fn start_timing(&mut self, clock: Option<&dyn Clock>) {
+        if let Some(clock) = clock {
+            self.read(clock.now_us(), 0, 1);
+        }
+    }
+
+    pub(crate) fn deadline_us(&self) -> Option<u64> {
+        self.deadline_us
+    }
+
+    pub(crate) fn timeout_us(&self) -> u64 {
+        self.timeout_us
+    }
+
+    /// Reads the clock after `spent` fuel, and says whether the call may go on.
+    pub(crate) fn check(
+        &mut self,
+        clock: Option<&dyn Clock>,
+        spent: u64,
+        counts: &SlotCounts,
+    ) -> Result<(), HostError> {
+        let Some(clock) = clock else {
+            return Ok(());
+        };
+        let now = clock.now_us();
+        if self.timed_from.is_none() {
+            self.read(now, spent, counts.fuel_per_us());
+        }
+        match self.deadline_us {
+            Some(deadline) if now > deadline => Err(HostError::Deadline),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the first reading: the fuel spent tells how long ago the call began.
+    fn read(&mut self, now: u64, spent: u64, fuel_per_us: u64) {
+        self.timed_from = Some((now, spent));
+        if self.timeout_us > 0 {
+            let began = now.saturating_sub(spent / fuel_per_us.max(1));
+            let own = began.saturating_add(self.timeout_us);
+            self.deadline_us = Some(self.deadline_us.map_or(own, |outer| outer.min(own)));
+        }
+    }
+
+    /// Books the time of a call that spent `spent` fuel in all.
+    #[inline]
+    pub(crate) fn finish(&self, clock: Option<&dyn Clock>, spent: u64, counts: &SlotCounts) {
+        match (self.timed_from, clock) {
+            (Some((from_us, from_fuel)), Some(clock)) => {
+                counts.timed_us.add(clock.now_us().saturating_sub(from_us));
+                counts.timed_fuel.add(spent.saturating_sub(from_fuel));
+                counts.untimed_fuel.add(from_fuel);
+            }
+            _ => counts.untimed_fuel.add(spent),
+        }
+    }
+}

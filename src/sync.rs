@@ -1,0 +1,66 @@
+//! The only place that names shared ownership, locks and atomics.
+//!
+//! With `std` a lock that someone may wait for is std's; without, it is `spin`'s. A sandbox's slot is
+//! a spin lock in both, because it is only ever tried, never waited for.
+
+pub(crate) use alloc::sync::{Arc, Weak};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+pub(crate) use portable_atomic::AtomicU64;
+pub(crate) use spin::Once;
+pub(crate) use spin::mutex::{SpinMutex as TryMutex, SpinMutexGuard as TryGuard};
+
+#[cfg(feature = "std")]
+mod lock {
+    use std::sync::{PoisonError, RwLock as StdRwLock, RwLockReadGuard, RwLockWriteGuard};
+
+    /// A reader-writer lock. What it guards is only ever replaced as a whole or by operations that
+    /// do not panic, so a poisoned lock is entered like any other.
+    #[derive(Debug, Default)]
+    pub(crate) struct RwLock<T>(StdRwLock<T>);
+
+    impl<T> RwLock<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(StdRwLock::new(value))
+        }
+
+        pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read().unwrap_or_else(PoisonError::into_inner)
+        }
+
+        pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
+}
+
+#[cfg(not(feature = "std"))]
+mod lock {
+    pub(crate) use spin::RwLock;
+}
+
+pub(crate) use lock::RwLock;
+
+/// A count that one writer at a time advances and anyone reads.
+///
+/// The writer is whoever holds the sandbox the count belongs to, so adding needs no atomic
+/// read-modify-write: a relaxed load and a relaxed store.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        let sum = self.0.load(Ordering::Relaxed).wrapping_add(n);
+        self.0.store(sum, Ordering::Relaxed);
+    }
+
+    pub(crate) fn raise_to(&self, n: u64) {
+        if n > self.get() {
+            self.0.store(n, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
