@@ -47,12 +47,7 @@ impl Default for WasmPluginCapabilities {
 impl WasmPluginCapabilities {
     /// Returns capabilities for a plugin that only observes: no tables, 4 MiB, 100,000 fuel, 10 ms.
     pub fn observability_only() -> Self {
-        Self {
-            memory_limit_bytes: 4 << 20,
-            fuel_limit: 100_000,
-            timeout_ms: 10,
-            ..Self::default()
-        }
+        Self { memory_limit_bytes: 4 << 20, fuel_limit: 100_000, timeout_ms: 10, ..Self::default() }
     }
 
     /// Returns capabilities for a plugin that reads the given tables and searches them: 64 MiB,

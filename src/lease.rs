@@ -191,7 +191,8 @@ impl<'p, H: Host> PluginLease<'p, H> {
             None => Err(report::no_memory(self.plugin.name(), memory)),
             Some(false) => {
                 let size = self.memory_bytes(memory).unwrap_or(0);
-                let what = format!("{len} bytes at {offset} are outside of `{memory}` of {size} bytes");
+                let what =
+                    format!("{len} bytes at {offset} are outside of `{memory}` of {size} bytes");
                 Err(Error::host(ErrorKind::LimitExceeded, what).in_plugin(self.plugin.name()))
             }
         }

@@ -1,9 +1,8 @@
 //! One loaded plugin: its state, its calls, its statistics.
 
 use crate::{
-    CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType,
-    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue,
-    WasmValues,
+    CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue, WasmValues,
     engine::{CallLimits, Code, ExportedFunction, Failure, Sandbox},
     host::{Chain, Directory, Host, HostFunctions, PluginContext},
     pool::{Held, Place, Pool},

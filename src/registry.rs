@@ -55,11 +55,7 @@ impl WasmPluginRegistry<EmbeddedHost> {
 
     /// Returns a builder for a registry over a new [`EmbeddedHost`].
     pub fn builder() -> RegistryBuilder<EmbeddedHost> {
-        RegistryBuilder {
-            host: EmbeddedHost::new(),
-            table: Ok(None),
-            clock: default_clock(),
-        }
+        RegistryBuilder { host: EmbeddedHost::new(), table: Ok(None), clock: default_clock() }
     }
 }
 
@@ -191,9 +187,13 @@ impl<H: Host> WasmPluginRegistry<H> {
 
     /// Returns how many calls the loaded plugins have run, and how many of them trapped.
     pub fn global_stats(&self) -> (u64, u64) {
-        self.inner.all().iter().map(|plugin| plugin.stats()).fold((0, 0), |(calls, traps), stats| {
-            (calls + stats.total_calls, traps + stats.trap_count)
-        })
+        self.inner
+            .all()
+            .iter()
+            .map(|plugin| plugin.stats())
+            .fold((0, 0), |(calls, traps), stats| {
+                (calls + stats.total_calls, traps + stats.trap_count)
+            })
     }
 
     /// Unloads every plugin, the last loaded first, as [`unload`](Self::unload) does.

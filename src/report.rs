@@ -125,7 +125,9 @@ fn bad_arguments(function: &ExportedFunction, args: &[WasmValue]) -> Error {
         format!("its signature has a {ty}, which a host can neither pass nor receive")
     } else if params.len() > MAX_VALUES || results.len() > MAX_VALUES {
         let (takes, gives) = (params.len(), results.len());
-        format!("it takes {takes} and returns {gives} values; a call by name has room for {MAX_VALUES}")
+        format!(
+            "it takes {takes} and returns {gives} values; a call by name has room for {MAX_VALUES}"
+        )
     } else {
         let given: Vec<_> = args.iter().map(WasmValue::value_type).collect();
         format!("it takes {}; it was called with {}", TypeList(params), TypeList(&given))
@@ -268,10 +270,7 @@ fn out_of_fuel(config: &WasmInstanceConfig, options: &CallOptions) -> String {
     }
 }
 
-fn host_stop<H: Host>(
-    error: HostError,
-    function: Option<&crate::host::HostFunction<H>>,
-) -> Error {
+fn host_stop<H: Host>(error: HostError, function: Option<&crate::host::HostFunction<H>>) -> Error {
     let (module, name) = function.map_or(("", ""), |f| (&*f.module, &*f.name));
     match error {
         HostError::Denied => {

@@ -97,7 +97,10 @@ fn fuel_per_us(timed_fuel: u64, timed_us: u64) -> u64 {
 }
 
 /// Adds up the counts of all slots.
-pub(crate) fn total<'a>(slots: impl Iterator<Item = &'a SlotCounts>, timed: bool) -> WasmPluginStats {
+pub(crate) fn total<'a>(
+    slots: impl Iterator<Item = &'a SlotCounts>,
+    timed: bool,
+) -> WasmPluginStats {
     let mut stats = WasmPluginStats::default();
     let (mut timed_fuel, mut untimed_fuel) = (0, 0);
     for slot in slots {
@@ -115,7 +118,8 @@ pub(crate) fn total<'a>(slots: impl Iterator<Item = &'a SlotCounts>, timed: bool
         }
     }
     if timed {
-        stats.total_execution_us += untimed_fuel / fuel_per_us(timed_fuel, stats.total_execution_us);
+        stats.total_execution_us +=
+            untimed_fuel / fuel_per_us(timed_fuel, stats.total_execution_us);
     } else {
         stats.total_execution_us = 0;
     }
@@ -127,14 +131,14 @@ pub(crate) fn function_total<'a>(
     slots: impl Iterator<Item = &'a SlotCounts>,
     index: usize,
 ) -> (u64, u64, u64) {
-    slots
-        .filter_map(|slot| slot.functions.get(index))
-        .fold((0, 0, 0), |(calls, denials, errors), function| {
+    slots.filter_map(|slot| slot.functions.get(index)).fold(
+        (0, 0, 0),
+        |(calls, denials, errors), function| {
             (
                 calls + function.calls.get(),
                 denials + function.denials.get(),
                 errors + function.errors.get(),
             )
-        })
+        },
+    )
 }
-

@@ -92,8 +92,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const QUOTA: HostQuota =
-        HostQuota { max_tables: 2, max_rows: 5, max_bytes: 24, max_series: 0 };
+    const QUOTA: HostQuota = HostQuota { max_tables: 2, max_rows: 5, max_bytes: 24, max_series: 0 };
 
     #[derive(Debug, Clone)]
     enum Step {
@@ -117,7 +116,9 @@ mod tests {
     fn within_quota(model: &Model) -> bool {
         let tables: std::collections::BTreeSet<_> = model.keys().map(|(t, _)| t).collect();
         let bytes: usize = model.iter().map(|((_, k), v)| k.len() + v.len()).sum();
-        tables.len() <= QUOTA.max_tables && model.len() <= QUOTA.max_rows && bytes <= QUOTA.max_bytes
+        tables.len() <= QUOTA.max_tables
+            && model.len() <= QUOTA.max_rows
+            && bytes <= QUOTA.max_bytes
     }
 
     proptest! {

@@ -205,7 +205,8 @@ impl Reader<'_> {
     fn types(&mut self, group: wasmparser::Result<wasmparser::RecGroup>) -> Result<(), Error> {
         for ty in group.map_err(|error| invalid(&error))?.types() {
             let CompositeInnerType::Func(function) = &ty.composite_type.inner else {
-                let what = "it defines struct, array or continuation types, which are not supported";
+                let what =
+                    "it defines struct, array or continuation types, which are not supported";
                 return Err(Error::guest(ErrorKind::Refused, what));
             };
             let params = function.params().len() as u64;

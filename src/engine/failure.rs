@@ -11,15 +11,24 @@ pub(crate) enum Failure {
     OutOfFuel,
     Deadline,
     /// A host function, by its index in the table, stopped the call.
-    Host { error: HostError, function: usize },
+    Host {
+        error: HostError,
+        function: usize,
+    },
     /// The guest broke the byte convention.
     BadAnswer(BadAnswer),
     /// The guest answered a status.
     Status(i32),
     /// The answer is longer than the caller has room for.
-    AnswerTooLong { len: usize, room: usize },
+    AnswerTooLong {
+        len: usize,
+        room: usize,
+    },
     /// The sandbox cannot be made or used: `limit` if it is a matter of limits.
-    Setup { message: String, limit: bool },
+    Setup {
+        message: String,
+        limit: bool,
+    },
     /// One `ExternRef` more than a sandbox holds.
     TooManyExternRefs,
     /// Something that validation should have made impossible.
@@ -55,10 +64,9 @@ impl fmt::Display for BadAnswer {
                 f,
                 "`soch_alloc` answered {len} bytes at {ptr}, outside of its memory of {size} bytes"
             ),
-            Self::AnswerOutside { ptr, len, size } => write!(
-                f,
-                "it answered {len} bytes at {ptr}, outside of its memory of {size} bytes"
-            ),
+            Self::AnswerOutside { ptr, len, size } => {
+                write!(f, "it answered {len} bytes at {ptr}, outside of its memory of {size} bytes")
+            }
             Self::InputTooLong { len } => {
                 write!(f, "the input of {len} bytes is longer than a guest can be told")
             }

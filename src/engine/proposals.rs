@@ -3,9 +3,9 @@
 use super::admit::invalid;
 use crate::Error;
 use alloc::vec::Vec;
-use wasmparser::{Parser, Payload, VisitOperator};
 #[cfg(feature = "simd")]
 use wasmparser::VisitSimdOperator;
+use wasmparser::{Parser, Payload, VisitOperator};
 
 /// Adds the proposals that the operators of `wasm` belong to, and sorts the list.
 pub(super) fn add_from_code(wasm: &[u8], found: &mut Vec<&'static str>) -> Result<(), Error> {

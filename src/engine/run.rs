@@ -19,8 +19,10 @@ pub(super) trait Suspended: Sized {
     /// The fuel without which it cannot go on.
     fn required_fuel(&self) -> u64;
 
-    fn resume<H>(self, store: &mut Store<StoreData<H>>)
-    -> Result<Step<Self::Output, Self>, Failure>;
+    fn resume<H>(
+        self,
+        store: &mut Store<StoreData<H>>,
+    ) -> Result<Step<Self::Output, Self>, Failure>;
 }
 
 /// Runs a call to its end. `step` is its first slice.

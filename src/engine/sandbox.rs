@@ -325,4 +325,3 @@ fn setup_failure(error: &wasmi::Error) -> Failure {
         _ => Failure::Setup { message: format!("{error}"), limit: false },
     }
 }
-

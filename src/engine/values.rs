@@ -31,10 +31,7 @@ pub(super) fn lift<H>(store: &Store<StoreData<H>>, value: &Val) -> Option<WasmVa
 }
 
 /// The reference that stands for `number`, made once.
-fn intern<H>(
-    store: &mut Store<StoreData<H>>,
-    number: u64,
-) -> Result<Nullable<ExternRef>, Failure> {
+fn intern<H>(store: &mut Store<StoreData<H>>, number: u64) -> Result<Nullable<ExternRef>, Failure> {
     if number == 0 {
         return Ok(Nullable::Null);
     }

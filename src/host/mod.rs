@@ -15,20 +15,16 @@ mod output;
 mod table;
 mod wire;
 
+pub use self::{
+    call::HostCall, cost::HostCost, error::HostError, output::Output, table::HostFunctionTable,
+    wire::Labels,
+};
 pub(crate) use self::{
     call::{CallState, FunctionSpec},
     chain::Chain,
     chain::ChainEnd,
     context::{Directory, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext},
     table::{HostFunction, HostFunctions},
-};
-pub use self::{
-    call::HostCall,
-    cost::HostCost,
-    error::HostError,
-    output::Output,
-    table::HostFunctionTable,
-    wire::Labels,
 };
 
 use core::fmt;

@@ -83,7 +83,9 @@ impl<H: Host, const N: usize> HostFunctionTable<H, N> {
         let body = function.into_body();
         let entry = HostFunction { module: module.into(), name: name.into(), grant, cost, body };
         self.functions.push(entry).map_err(|_| {
-            full(format!("the table of host functions is full at {N}: no room for `{module}` `{name}`"))
+            full(format!(
+                "the table of host functions is full at {N}: no room for `{module}` `{name}`"
+            ))
         })
     }
 

@@ -1,12 +1,11 @@
 use super::length;
-use crate::host::{
-    Host, HostCall, HostError, Nested, NestedFailure, Output, call::check_name,
-};
+use crate::host::{Host, HostCall, HostError, Nested, NestedFailure, Output, call::check_name};
 use alloc::vec::Vec;
 
 /// Calls a function of the byte convention in another plugin of the same tenant, on this call's
 /// budget. Returns the full length of its answer; it is written only if it fits, and kept for
 /// `last_answer` in any case.
+#[allow(clippy::too_many_arguments)] // the ABI has them
 pub(super) fn call_plugin<H: Host>(
     call: &mut HostCall<'_, H>,
     plugin: i32,

@@ -32,7 +32,13 @@ pub(crate) fn define_all<H: Host, const N: usize>(
     table.define(MODULE, "emit_metric", Grant::Always, cost, emit_metric::emit_metric::<H>)?;
     table.define(MODULE, "log_message", Grant::Always, cost, log_message::log_message::<H>)?;
     table.define(MODULE, "get_config", Grant::Always, cost, get_config::get_config::<H>)?;
-    table.define(MODULE, "call_plugin", Grant::CallPlugin, nested, call_plugin::call_plugin::<H>)?;
+    table.define(
+        MODULE,
+        "call_plugin",
+        Grant::CallPlugin,
+        nested,
+        call_plugin::call_plugin::<H>,
+    )?;
     table.define(MODULE, "last_answer", Grant::Always, cost, last_answer::last_answer::<H>)
 }
 

@@ -3,6 +3,7 @@ use crate::host::{Host, HostCall, HostError, call::MAX_KEY_BYTES};
 
 /// Reads rows in key order, from a key on. Returns the bytes of the whole records written; 0 means
 /// that there is no further row.
+#[allow(clippy::too_many_arguments)] // the ABI has them
 pub(super) fn soch_scan<H: Host>(
     call: &mut HostCall<'_, H>,
     table: i32,
