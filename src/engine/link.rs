@@ -75,7 +75,6 @@ pub trait IntoHostFunction<H: Host, P, R>: Send + Sync + 'static {
 
 /// A host function of any signature.
 #[doc(hidden)]
-#[allow(unreachable_pub)] // in a public signature
 pub type HostBody<H> = Box<dyn Link<H>>;
 
 /// What can be linked into a plugin.
