@@ -22,9 +22,16 @@ pub(crate) struct Shape {
     types: Vec<Signature>,
     /// The type of each function, imported ones first.
     functions: Vec<u32>,
-    globals: u32,
+    pub(super) tables: Vec<Table>,
     memories: u32,
-    tables: u32,
+    bodies: u32,
+}
+
+/// A table, as far as growing it goes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Table {
+    pub(super) is_extern: bool,
+    pub(super) is_64: bool,
 }
 
 /// Parameters and results.
@@ -60,6 +67,24 @@ impl Shape {
         self.type_at(*self.functions.get(usize::try_from(function).ok()?)?)
     }
 
+    pub(super) fn type_count(&self) -> usize {
+        self.types.len()
+    }
+
+    pub(super) fn function_count(&self) -> usize {
+        self.functions.len()
+    }
+
+    /// How many functions have a body.
+    pub(super) fn body_count(&self) -> u32 {
+        self.bodies
+    }
+
+    pub(super) fn table(&self, index: u32) -> Table {
+        let table = usize::try_from(index).ok().and_then(|index| self.tables.get(index));
+        table.copied().unwrap_or_default()
+    }
+
     fn uses(&mut self, proposal: &'static str) {
         if !self.type_proposals.contains(&proposal) {
             self.type_proposals.push(proposal);
@@ -77,7 +102,7 @@ pub(crate) fn inspect(wasm: &[u8], config: &WasmInstanceConfig) -> Result<Shape,
     let limits = &config.limits;
     limit("module bytes", wasm.len() as u64, limits.max_module_bytes, "max_module_bytes")?;
     check_header(wasm)?;
-    let mut reader = Reader { shape: Shape::default(), limits, bodies: 0 };
+    let mut reader = Reader { shape: Shape::default(), limits };
     for payload in Parser::new(0).parse_all(wasm) {
         reader.section(payload.map_err(|error| invalid(&error))?)?;
     }
@@ -138,7 +163,6 @@ fn limit(what: &str, value: u64, max: u64, name: &str) -> Result<(), Error> {
 struct Reader<'l> {
     shape: Shape,
     limits: &'l ModuleLimits,
-    bodies: u32,
 }
 
 impl Reader<'_> {
@@ -174,7 +198,6 @@ impl Reader<'_> {
             }
             Payload::GlobalSection(globals) => {
                 limit("globals", globals.count().into(), limits.max_globals.into(), "max_globals")?;
-                self.shape.globals = globals.count();
             }
             Payload::ExportSection(exports) => {
                 limit("exports", exports.count().into(), limits.max_exports.into(), "max_exports")?;
@@ -281,14 +304,15 @@ impl Reader<'_> {
     fn table(&mut self, table: wasmparser::Result<wasmparser::Table<'_>>) -> Result<(), Error> {
         let ty = table.map_err(|error| invalid(&error))?.ty;
         let shape = &mut self.shape;
-        shape.tables += 1;
+        let is_extern = ty.element_type.is_extern_ref();
+        shape.tables.push(Table { is_extern, is_64: ty.table64 });
         shape.initial_table_elements = shape.initial_table_elements.saturating_add(ty.initial);
         let max = ty.maximum.unwrap_or(u64::MAX);
         shape.max_table_elements = shape.max_table_elements.saturating_add(max);
         if ty.table64 {
             shape.uses("memory64");
         }
-        if shape.tables > 1 {
+        if shape.tables.len() > 1 {
             shape.uses("reference-types");
         }
         Ok(())
@@ -325,8 +349,8 @@ impl Reader<'_> {
     }
 
     fn body(&mut self, body: &wasmparser::FunctionBody<'_>) -> Result<(), Error> {
-        let index = self.shape.imports.len() as u64 + u64::from(self.bodies);
-        self.bodies += 1;
+        let index = self.shape.imports.len() as u64 + u64::from(self.shape.bodies);
+        self.shape.bodies += 1;
         let size = body.range().len() as u64;
         let max = self.limits.max_body_bytes.into();
         limit(&format!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;

@@ -2,7 +2,7 @@
 
 use super::{
     admit::{Shape, Signature, inspect, invalid},
-    start::{START_EXPORT, export_start},
+    rewrite::{START_EXPORT, rewrite},
     store::StoreData,
 };
 use crate::{
@@ -10,12 +10,12 @@ use crate::{
     host::{FunctionSpec, Host, HostFunctions},
     value::TypeList,
 };
-use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, format, vec::Vec};
 use wasmi::{CompilationMode, Config, CustomFuelCosts, Engine, Linker, Module, OperatorCost};
 use wasmparser::ExternalKind;
 
 /// Fuel of an operator that leaves native stack behind in wasmi 2.0.0: the most there is.
-const LEAKING_OPERATOR_FUEL: u8 = 255;
+pub(super) const LEAKING_OPERATOR_FUEL: u8 = 255;
 
 /// A compiled module and what it is linked to: all that its sandboxes share.
 ///
@@ -48,10 +48,7 @@ impl<H: Host> Code<H> {
         if let Some(refusal) = refusals(&shape, table).into_iter().next() {
             return Err(refusal);
         }
-        let wasm = match shape.start {
-            Some(start) => Cow::Owned(export_start(wasm, &shape, start)?),
-            None => Cow::Borrowed(wasm),
-        };
+        let wasm = rewrite(wasm, &shape)?;
         let engine = Engine::new(&engine_config(config));
         let module = Module::new(&engine, &*wasm).map_err(|error| invalid(&error))?;
         let linker = link(&engine, &shape, config, table)?;

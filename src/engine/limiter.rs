@@ -22,7 +22,7 @@ pub(super) struct Limiter {
     /// Whether the module's own memories and tables are being made, to which no step applies.
     starting: bool,
     /// Whether the last `table.grow` stopped for want of fuel.
-    pub(super) table_growth_interrupted: bool,
+    table_growth_interrupted: bool,
     counts: Arc<SlotCounts>,
 }
 
@@ -48,6 +48,11 @@ impl Limiter {
     /// From here on, growth is the guest's.
     pub(super) fn started(&mut self) {
         self.starting = false;
+    }
+
+    /// Whether the guest stopped inside a `table.grow`; forgotten once asked.
+    pub(super) fn take_interrupted_table_growth(&mut self) -> bool {
+        core::mem::take(&mut self.table_growth_interrupted)
     }
 
     fn deny(&self) -> Verdict {

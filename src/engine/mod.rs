@@ -9,10 +9,10 @@ mod failure;
 mod limiter;
 mod link;
 mod proposals;
+mod rewrite;
 mod run;
 mod sandbox;
 mod signature;
-mod start;
 mod store;
 mod values;
 
@@ -28,3 +28,6 @@ pub use self::{
     link::{HostParam, HostResult, IntoHostFunction},
     signature::{Params, Results},
 };
+
+#[cfg(test)]
+mod tests;

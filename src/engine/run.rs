@@ -1,6 +1,6 @@
 //! The executor: every call of every plugin runs through [`run`], slice by slice.
 
-use super::{failure::Failure, store::StoreData};
+use super::{failure::Failure, rewrite::TABLE_GROW_FUNCTION_FUEL, store::StoreData};
 use wasmi::{
     ResumableCall, ResumableCallOutOfFuel, Store, TypedResumableCall, TypedResumableCallOutOfFuel,
     Val, WasmResults,
@@ -45,11 +45,16 @@ pub(super) fn run<H, S: Suspended>(
 /// Checks the deadline and gives the guest its next slice.
 fn next_slice<H>(store: &mut Store<StoreData<H>>, required: u64) -> Result<(), Failure> {
     let left = store.get_fuel().map_err(|error| Failure::from(&error))?;
-    let StoreData { context, call, .. } = store.data_mut();
+    let StoreData { context, call, limiter, .. } = store.data_mut();
     let spent = call.meter.spent(left);
     call.check_deadline(context.clock(), spent).map_err(|_| Failure::Deadline)?;
     let next = call.meter.next_slice(left, call.pace.slice_fuel, required);
-    store.set_fuel(next.ok_or(Failure::OutOfFuel)?).map_err(|error| Failure::from(&error))
+    let mut next = next.ok_or(Failure::OutOfFuel)?;
+    if limiter.take_interrupted_table_growth() {
+        // The function around `table.grow` begins again, and is charged again for that.
+        next = next.saturating_add(TABLE_GROW_FUNCTION_FUEL);
+    }
+    store.set_fuel(next).map_err(|error| Failure::from(&error))
 }
 
 /// The first slice, or a further one, of a call whose results are Rust types.

@@ -4,9 +4,9 @@ use super::{
     code::{Code, ExportedFunction},
     convention::Convention,
     failure::Failure,
+    rewrite::START_EXPORT,
     run::{run, typed, untyped},
     signature::{Params, Results},
-    start::START_EXPORT,
     store::StoreData,
     values::{lift, lower, placeholder},
 };

@@ -1,0 +1,209 @@
+//! What is changed in a module before it is compiled, so that all of it runs under control.
+//!
+//! - **A start section becomes an export.** Inside wasmi's instantiation a start function would run
+//!   in one piece, whatever it does. As an export it runs as the sandbox's first call, under fuel,
+//!   slices and a deadline like any other.
+//! - **`table.grow` becomes a call of a function that does just that.** wasmi 2.0.0 suspends a
+//!   `table.grow` that runs out of fuel without saving where it is, so that resuming goes back to the
+//!   beginning of the function. In a function of its own that is the same place.
+//!
+//! A module that has neither is compiled as it is.
+
+use super::admit::{Shape, invalid};
+use crate::Error;
+use alloc::{borrow::Cow, vec::Vec};
+use wasm_encoder::{
+    CodeSection, Encode, ExportKind, ExportSection, Function, Module, RawSection, SectionId,
+};
+use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload};
+
+/// The reserved name under which a start function is exported. No module may export it itself.
+pub(crate) const START_EXPORT: &str = "soch_v1:start";
+
+/// Fuel that the function around `table.grow` is charged when it begins, and again when it is
+/// resumed: 1 for the function, 2 for `local.get`, and the `table.grow` itself.
+pub(super) const TABLE_GROW_FUNCTION_FUEL: u64 = 1 + 2 + super::code::LEAKING_OPERATOR_FUEL as u64;
+
+/// Returns `wasm` as it is to be compiled.
+pub(super) fn rewrite<'w>(wasm: &'w [u8], shape: &Shape) -> Result<Cow<'w, [u8]>, Error> {
+    let growing = GrowingTables::find(wasm, shape)?;
+    if shape.start.is_none() && growing.0.is_empty() {
+        return Ok(Cow::Borrowed(wasm));
+    }
+    let mut module = Module::new();
+    let mut exported = shape.start.is_none();
+    let mut bodies = CodeSection::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.map_err(|error| invalid(&error))?;
+        if let Payload::CodeSectionEntry(body) = &payload {
+            bodies.raw(&growing.replace(wasm, body, shape)?);
+            if bodies.len() == shape.body_count() {
+                growing.functions(&mut bodies);
+                module.section(&bodies);
+            }
+            continue;
+        }
+        let Some((id, range)) = payload.as_section() else {
+            continue;
+        };
+        let data = wasm.get(range).unwrap_or_default();
+        if id == SectionId::Start as u8 || (id == SectionId::Export as u8 && !exported) {
+            // Exports come right before the start section; a module without any gets its section
+            // in the start section's place.
+            if !exported {
+                module.section(&exports(shape));
+                exported = true;
+            }
+        } else if id == SectionId::Type as u8 {
+            let data = append(data, growing.types(shape))?;
+            module.section(&RawSection { id, data: &data });
+        } else if id == SectionId::Function as u8 {
+            let data = append(data, growing.type_indices(shape))?;
+            module.section(&RawSection { id, data: &data });
+        } else if id != SectionId::Code as u8 {
+            module.section(&RawSection { id, data });
+        }
+    }
+    Ok(Cow::Owned(module.finish()))
+}
+
+/// The module's exports, and its start function.
+fn exports(shape: &Shape) -> ExportSection {
+    let mut section = ExportSection::new();
+    for export in &shape.exports {
+        let kind = match export.kind {
+            ExternalKind::Func => ExportKind::Func,
+            ExternalKind::Table => ExportKind::Table,
+            ExternalKind::Memory => ExportKind::Memory,
+            ExternalKind::Global => ExportKind::Global,
+            ExternalKind::Tag => ExportKind::Tag,
+        };
+        section.export(&export.name, kind, export.index);
+    }
+    if let Some(start) = shape.start {
+        section.export(START_EXPORT, ExportKind::Func, start);
+    }
+    section
+}
+
+/// A section's content with further items at its end. Content that cannot be read is left for the
+/// compiler to refuse.
+fn append(content: &[u8], items: Vec<Vec<u8>>) -> Result<Vec<u8>, Error> {
+    let mut reader = wasmparser::BinaryReader::new(content, 0);
+    let count = reader.read_var_u32().map_err(|error| invalid(&error))?;
+    let added = u32::try_from(items.len()).unwrap_or(u32::MAX);
+    let mut longer = Vec::new();
+    count.saturating_add(added).encode(&mut longer);
+    longer.extend_from_slice(content.get(reader.original_position()..).unwrap_or_default());
+    items.iter().for_each(|item| longer.extend_from_slice(item));
+    Ok(longer)
+}
+
+/// The tables that a module's code grows, each with a function to be added for it.
+struct GrowingTables(Vec<u32>);
+
+impl GrowingTables {
+    fn find(wasm: &[u8], shape: &Shape) -> Result<Self, Error> {
+        let mut tables = Vec::new();
+        if shape.tables.is_empty() {
+            return Ok(Self(tables));
+        }
+        for payload in Parser::new(0).parse_all(wasm) {
+            let Payload::CodeSectionEntry(body) = payload.map_err(|error| invalid(&error))? else {
+                continue;
+            };
+            let bytes = wasm.get(body.range()).unwrap_or_default();
+            // `table.grow` is 0xfc 15, in two bytes or in more; most bodies have nothing like it.
+            if !bytes.windows(2).any(|pair| matches!(pair, [0xfc, 0x0f | 0x8f])) {
+                continue;
+            }
+            for operator in body.get_operators_reader().map_err(|error| invalid(&error))? {
+                if let Operator::TableGrow { table } = operator.map_err(|error| invalid(&error))?
+                    && !tables.contains(&table)
+                {
+                    tables.push(table);
+                }
+            }
+        }
+        Ok(Self(tables))
+    }
+
+    /// The body with each `table.grow` replaced by a call.
+    fn replace<'w>(
+        &self,
+        wasm: &'w [u8],
+        body: &FunctionBody<'_>,
+        shape: &Shape,
+    ) -> Result<Cow<'w, [u8]>, Error> {
+        let range = body.range();
+        let bytes = wasm.get(range.clone()).unwrap_or_default();
+        if self.0.is_empty() {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let mut replaced = Vec::new();
+        let mut copied = range.start;
+        let mut operators = body.get_operators_reader().map_err(|error| invalid(&error))?;
+        while !operators.eof() {
+            let (operator, start) =
+                operators.read_with_offset().map_err(|error| invalid(&error))?;
+            if let Operator::TableGrow { table } = operator {
+                replaced.extend_from_slice(wasm.get(copied..start).unwrap_or_default());
+                replaced.push(CALL);
+                self.function_index(table, shape).encode(&mut replaced);
+                copied = operators.original_position();
+            }
+        }
+        replaced.extend_from_slice(wasm.get(copied..range.end).unwrap_or_default());
+        Ok(Cow::Owned(replaced))
+    }
+
+    /// The index of the function that grows a table. The added functions come last, so that no
+    /// other index changes.
+    fn function_index(&self, table: u32, shape: &Shape) -> u32 {
+        let position = self.0.iter().position(|grown| *grown == table).unwrap_or(0);
+        u32::try_from(shape.function_count() + position).unwrap_or(u32::MAX)
+    }
+
+    /// For each table the type `(reference, index) -> index`.
+    fn types(&self, shape: &Shape) -> Vec<Vec<u8>> {
+        let kinds = self.0.iter().map(|table| shape.table(*table));
+        kinds
+            .map(|kind| {
+                let index = if kind.is_64 { I64 } else { I32 };
+                let element = if kind.is_extern { EXTERNREF } else { FUNCREF };
+                [FUNC_TYPE, 2, element, index, 1, index].to_vec()
+            })
+            .collect()
+    }
+
+    /// For each function the index of its type.
+    fn type_indices(&self, shape: &Shape) -> Vec<Vec<u8>> {
+        let first = shape.type_count();
+        let indices = (first..).take(self.0.len());
+        indices
+            .map(|index| {
+                let mut bytes = Vec::new();
+                u32::try_from(index).unwrap_or(u32::MAX).encode(&mut bytes);
+                bytes
+            })
+            .collect()
+    }
+
+    /// Adds the functions themselves.
+    fn functions(&self, bodies: &mut CodeSection) {
+        for table in &self.0 {
+            let mut function = Function::new([]);
+            let mut instructions = function.instructions();
+            instructions.local_get(0).local_get(1).table_grow(*table).end();
+            bodies.function(&function);
+        }
+    }
+}
+
+/// Opcodes and types of the binary format.
+const CALL: u8 = 0x10;
+const FUNC_TYPE: u8 = 0x60;
+const I32: u8 = 0x7f;
+const I64: u8 = 0x7e;
+const FUNCREF: u8 = 0x70;
+const EXTERNREF: u8 = 0x6f;
