@@ -3,7 +3,7 @@
 use crate::{
     CallOptions, WasmPluginInstance,
     engine::{CallLimits, Failure},
-    host::{Chain, ChainEnd, Host, HostError, Nested, NestedFailure, NestedResult},
+    host::{Chain, ChainEnd, Host, HostError, Nested, NestedFailure, NestedLimits, NestedResult},
     report,
 };
 use alloc::vec::Vec;
@@ -12,8 +12,11 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Calls a function of the byte convention for another plugin, never waiting, and appends its
     /// answer to `answer`.
     pub(crate) fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult {
-        let prepared = self.prepare(nested);
-        let (index, limits) = match prepared {
+        let chain = match self.extend(&nested.limits) {
+            Ok(chain) => chain,
+            Err(failure) => return (0, Err(failure)),
+        };
+        let (index, limits) = match self.prepare(nested, &chain) {
             Ok(prepared) => prepared,
             Err(failure) => return (0, Err(failure)),
         };
@@ -37,9 +40,12 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Finds the function and what it may use.
-    fn prepare(&self, nested: &Nested<'_>) -> Result<(usize, CallLimits), NestedFailure> {
+    fn prepare<'c>(
+        &self,
+        nested: &Nested<'_>,
+        chain: &'c Chain,
+    ) -> Result<(usize, CallLimits<'c>), NestedFailure> {
         let outer = &nested.limits;
-        let chain = self.extend(outer.chain, outer.max_depth)?;
         let (index, function) = self.export(nested.function).ok_or(NestedFailure::NotFound)?;
         if !report::is_byte_function(&function.params, &function.results) {
             return Err(NestedFailure::NotFound);
@@ -55,13 +61,14 @@ impl<H: Host> WasmPluginInstance<H> {
             tag: outer.tag,
             slice_fuel: outer.slice_fuel,
             deadline_us: outer.deadline_us,
-            chain,
+            chain: Some(chain),
         };
         Ok((index, limits))
     }
 
-    fn extend(&self, chain: &Chain, max_depth: u32) -> Result<Chain, NestedFailure> {
-        chain.with(self.context.id, max_depth).map_err(|end| match end {
+    fn extend(&self, outer: &NestedLimits<'_>) -> Result<Chain, NestedFailure> {
+        let chain = outer.chain.extend(outer.caller, self.context.id, outer.max_depth);
+        chain.map_err(|end| match end {
             ChainEnd::TooDeep => NestedFailure::LimitReached,
             ChainEnd::Cycle => NestedFailure::refused(0),
         })
@@ -90,6 +97,7 @@ fn reason(failure: &Failure) -> NestedFailure {
         Failure::BadAnswer(_)
         | Failure::Setup { .. }
         | Failure::TooManyExternRefs
+        | Failure::Invalid(_)
         | Failure::Engine(_) => NestedFailure::trapped(0),
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType, WasmInstanceConfig,
     WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue, WasmValues,
     engine::{CallLimits, Code, ExportedFunction, Failure, Sandbox},
-    host::{Chain, Directory, Host, HostFunctions, PluginContext},
+    host::{Directory, Host, HostFunctions, PluginContext},
     pool::{Held, Place, Pool},
     report,
     schedule::SLICE_FUEL,
@@ -364,7 +364,7 @@ impl<H: Host> WasmPluginInstance<H> {
         function: &str,
         options: &CallOptions,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> (u64, Result<T, Failure>),
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
     ) -> Result<T, Error> {
         let limits = self.limits(options);
         let (_, result) = self.spend_limits(limits, sandbox, call);
@@ -375,9 +375,9 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline]
     pub(crate) fn spend_limits<T>(
         &self,
-        mut limits: CallLimits,
+        mut limits: CallLimits<'_>,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> (u64, Result<T, Failure>),
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
     ) -> (u64, Result<T, Failure>) {
         if self.context.config.fuel_budget.is_none() {
             return call(sandbox, &limits);
@@ -396,7 +396,7 @@ impl<H: Host> WasmPluginInstance<H> {
         taken.unwrap_or_else(|left| left).min(fuel)
     }
 
-    fn limits(&self, options: &CallOptions) -> CallLimits {
+    fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
         let config = &self.context.config;
         let timeout_us = match (config.timeout_us(), options.timeout_ms) {
             // A configuration without a timeout may have been made for want of a clock.
@@ -412,13 +412,8 @@ impl<H: Host> WasmPluginInstance<H> {
             tag: options.tag,
             slice_fuel: SLICE_FUEL,
             deadline_us: None,
-            chain: self.chain(),
+            chain: None,
         }
-    }
-
-    /// The chain of a call that nobody nested.
-    fn chain(&self) -> Chain {
-        Chain::default().with(self.context.id, 1).unwrap_or_default()
     }
 
     #[inline]

@@ -252,6 +252,9 @@ pub(crate) fn describe<H: Host>(
             ErrorKind::LimitExceeded,
             "a sandbox holds 64 different `ExternRef`s at most; this would be one more",
         ),
+        Failure::Invalid(message) => {
+            Error::guest(ErrorKind::InvalidModule, format!("it is not valid code: {message}"))
+        }
         Failure::Engine(message) => {
             Error::host(ErrorKind::Host, format!("the interpreter failed: {message}"))
         }

@@ -21,7 +21,9 @@ use hashbrown::HashMap;
 /// Replacing a row by one that is not longer allocates nothing.
 #[derive(Debug, Default)]
 pub struct EmbeddedHost {
-    tenants: RwLock<HashMap<String, Tenant>>,
+    /// Each tenant has a lock of its own, so that none waits for another's scan. The outer one is
+    /// written only when a tenant first appears.
+    tenants: RwLock<HashMap<String, RwLock<Tenant>>>,
     quota: HostQuota,
 }
 
@@ -95,13 +97,13 @@ impl EmbeddedHost {
 
     /// Returns a copy of a row; nothing if there is none.
     pub fn get(&self, tenant: &str, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        self.tenants.read().get(tenant)?.tables.get(table, key).map(<[u8]>::to_vec)
+        self.tenants.read().get(tenant)?.read().tables.get(table, key).map(<[u8]>::to_vec)
     }
 
     /// Removes a row. Returns whether there was one.
     pub fn delete(&self, tenant: &str, table: &str, key: &[u8]) -> bool {
-        let mut tenants = self.tenants.write();
-        tenants.get_mut(tenant).is_some_and(|kept| kept.tables.delete(table, key))
+        let tenants = self.tenants.read();
+        tenants.get(tenant).is_some_and(|kept| kept.write().tables.delete(table, key))
     }
 
     /// Returns copies of up to `limit` rows with keys from `from` on, in key order.
@@ -113,24 +115,27 @@ impl EmbeddedHost {
         limit: usize,
     ) -> Vec<(Vec<u8>, Vec<u8>)> {
         let tenants = self.tenants.read();
-        let rows = tenants.get(tenant).map(|kept| kept.tables.range(table, from));
-        let rows = rows.into_iter().flatten().take(limit);
+        let Some(kept) = tenants.get(tenant).map(RwLock::read) else {
+            return Vec::new();
+        };
+        let rows = kept.tables.range(table, from).take(limit);
         rows.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
     }
 
     /// Returns a tenant's metrics, sorted by kind, name and labels.
     pub fn metrics(&self, tenant: &str) -> Vec<MetricSample> {
         let tenants = self.tenants.read();
-        tenants.get(tenant).map(|kept| kept.metrics.samples()).unwrap_or_default()
+        tenants.get(tenant).map(|kept| kept.read().metrics.samples()).unwrap_or_default()
     }
 
     /// Runs `change` on what is kept for a tenant, which begins empty.
     fn with_tenant<T>(&self, tenant: &str, change: impl FnOnce(&mut Tenant) -> T) -> T {
-        let mut tenants = self.tenants.write();
-        if let Some(kept) = tenants.get_mut(tenant) {
-            return change(kept);
+        if let Some(kept) = self.tenants.read().get(tenant) {
+            return change(&mut kept.write());
         }
-        change(tenants.entry(tenant.into()).or_default())
+        let mut tenants = self.tenants.write();
+        let kept = tenants.entry(tenant.into()).or_default();
+        change(&mut kept.write())
     }
 }
 
@@ -143,7 +148,7 @@ impl Host for EmbeddedHost {
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
         let tenants = self.tenants.read();
-        let kept = tenants.get(call.tenant()).ok_or(HostError::NotFound)?;
+        let kept = tenants.get(call.tenant()).ok_or(HostError::NotFound)?.read();
         let value = kept.tables.get(table, key).ok_or(HostError::NotFound)?;
         out.write_value(call, value)
     }
@@ -157,7 +162,7 @@ impl Host for EmbeddedHost {
         out: &mut Output<'_>,
     ) -> Result<(), HostError> {
         let tenants = self.tenants.read();
-        let Some(kept) = tenants.get(call.tenant()) else {
+        let Some(kept) = tenants.get(call.tenant()).map(RwLock::read) else {
             return Ok(());
         };
         let mut written_at_checkpoint = 0;

@@ -31,6 +31,8 @@ pub(crate) enum Failure {
     },
     /// One `ExternRef` more than a sandbox holds.
     TooManyExternRefs,
+    /// A function that is compiled on its first call turned out to be invalid.
+    Invalid(Box<str>),
     /// Something that validation should have made impossible.
     Engine(Box<str>),
 }
@@ -106,10 +108,13 @@ impl From<&wasmi::Error> for Failure {
         if let Some(stop) = error.downcast_ref::<HostStop>() {
             return (*stop).into();
         }
-        match error.as_trap_code() {
-            Some(wasmi::TrapCode::OutOfFuel) => Self::OutOfFuel,
-            Some(code) => Self::Trap(trap_code(code)),
-            None => Self::Engine(alloc::format!("{error}").into_boxed_str()),
+        use wasmi::errors::ErrorKind;
+        let text = || alloc::format!("{error}").into_boxed_str();
+        match (error.as_trap_code(), error.kind()) {
+            (Some(wasmi::TrapCode::OutOfFuel), _) => Self::OutOfFuel,
+            (Some(code), _) => Self::Trap(trap_code(code)),
+            (None, ErrorKind::Wasm(_) | ErrorKind::Translation(_)) => Self::Invalid(text()),
+            (None, _) => Self::Engine(text()),
         }
     }
 }

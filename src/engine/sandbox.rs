@@ -24,15 +24,15 @@ use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
 
 /// What a call may use.
 #[derive(Debug, Clone)]
-pub(crate) struct CallLimits {
+pub(crate) struct CallLimits<'c> {
     pub(crate) fuel: u64,
     pub(crate) timeout_us: u64,
     pub(crate) tag: u64,
     pub(crate) slice_fuel: u64,
     /// When the caller's own call must have ended, for a nested call.
     pub(crate) deadline_us: Option<u64>,
-    /// The plugins on the native stack, this one last.
-    pub(crate) chain: Chain,
+    /// The plugins that led to a nested call.
+    pub(crate) chain: Option<&'c Chain>,
 }
 
 /// An instance with a store of its own, linked and started.
@@ -99,9 +99,12 @@ impl<H: Host> Sandbox<H> {
             tag: 0,
             slice_fuel: SLICE_FUEL,
             deadline_us: None,
-            chain: Chain::default(),
+            chain: None,
         };
-        self.in_call(&limits, |sandbox| sandbox.run_typed(function, ())).1
+        self.begin(&limits);
+        let result = self.run_typed(function, ());
+        self.end(result.as_ref().err());
+        result
     }
 
     /// Whether further calls may run in it.
@@ -128,7 +131,7 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         index: usize,
         args: &[WasmValue],
-        limits: &CallLimits,
+        limits: &CallLimits<'_>,
     ) -> (u64, Result<WasmValues, Failure>) {
         self.in_call(limits, |sandbox| sandbox.run_values(index, args))
     }
@@ -139,7 +142,7 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         index: usize,
         params: P,
-        limits: &CallLimits,
+        limits: &CallLimits<'_>,
     ) -> (u64, Result<R, Failure>) {
         self.in_call(limits, |sandbox| {
             let function = sandbox.resolve::<P, R>(index)?;
@@ -152,7 +155,7 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         index: usize,
         input: &[u8],
-        limits: &CallLimits,
+        limits: &CallLimits<'_>,
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> (u64, Result<T, Failure>) {
         self.in_call(limits, |sandbox| sandbox.exchange_bytes(index, input, take))
@@ -162,17 +165,18 @@ impl<H: Host> Sandbox<H> {
     #[inline]
     fn in_call<T>(
         &mut self,
-        limits: &CallLimits,
+        limits: &CallLimits<'_>,
         body: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> (u64, Result<T, Failure>) {
         self.begin(limits);
         let result = body(self);
         let spent = self.end(result.as_ref().err());
+        self.store.data().call.counts.calls.add(1);
         (spent, result)
     }
 
     #[inline]
-    fn begin(&mut self, limits: &CallLimits) {
+    fn begin(&mut self, limits: &CallLimits<'_>) {
         self.midway = true;
         let StoreData { context, call, .. } = self.store.data_mut();
         call.pace = Pace::new(limits.slice_fuel, limits.timeout_us, limits.deadline_us);
@@ -180,7 +184,11 @@ impl<H: Host> Sandbox<H> {
             call.pace.start_timing(context.clock());
         }
         call.tag = limits.tag;
-        call.chain = limits.chain.clone();
+        match limits.chain {
+            Some(chain) => call.chain.clone_from(chain),
+            None if call.chain.is_empty() => {}
+            None => call.chain = Chain::default(),
+        }
         call.last_answer.clear();
         call.last_log.clear();
         let first = call.meter.begin(limits.fuel, limits.slice_fuel);
@@ -199,7 +207,6 @@ impl<H: Host> Sandbox<H> {
         let StoreData { context, call, .. } = self.store.data_mut();
         let spent = call.meter.spent(left);
         call.pace.finish(context.clock(), spent, &call.counts);
-        call.counts.calls.add(1);
         call.counts.fuel.add(spent);
         self.midway = failure.is_some_and(Failure::is_midway);
         if self.midway {
@@ -301,7 +308,12 @@ impl Failure {
     fn is_midway(&self) -> bool {
         matches!(
             self,
-            Self::Trap(_) | Self::OutOfFuel | Self::Deadline | Self::Host { .. } | Self::Engine(_)
+            Self::Trap(_)
+                | Self::OutOfFuel
+                | Self::Deadline
+                | Self::Host { .. }
+                | Self::Invalid(_)
+                | Self::Engine(_)
         )
     }
 }

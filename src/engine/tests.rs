@@ -4,7 +4,7 @@ use super::{CallLimits, Code, Failure, Sandbox};
 use crate::{
     EmbeddedHost, HostFunctionTable, WasmInstanceConfig, WasmPluginCapabilities, WasmValue,
     WasmValues,
-    host::{Chain, PluginContext},
+    host::PluginContext,
     registry::{default_clock, no_directory},
     stats::SlotCounts,
     sync::Arc,
@@ -42,8 +42,8 @@ fn call(
 ) -> (u64, Result<WasmValues, Failure>) {
     let index = sandbox.code().find(function).unwrap();
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
-    let chain = Chain::default();
-    let limits = CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, deadline_us: None, chain };
+    let limits =
+        CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, deadline_us: None, chain: None };
     sandbox.call_values(index, &args, &limits)
 }
 

@@ -246,6 +246,7 @@ impl<'b, H: Host> HostCall<'b, H> {
             timeout_us: state.pace.timeout_us(),
             tag: state.tag,
             chain: &state.chain,
+            caller: self.context.id,
             max_depth: self.context.config.limits.max_call_depth,
         }
     }

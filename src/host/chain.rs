@@ -2,7 +2,8 @@
 
 use crate::MAX_CALL_DEPTH;
 
-/// The plugins that called one another to get here, by their number, outermost first.
+/// The plugins that called one another to get to a call, by their number, outermost first; the one
+/// that is running now is not among them. Empty for a call that the host made.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Chain(heapless::Vec<u64, { MAX_CALL_DEPTH as usize }>);
 
@@ -14,22 +15,27 @@ pub(crate) enum ChainEnd {
 }
 
 impl Chain {
-    /// How many plugins there are.
-    pub(crate) fn depth(&self) -> usize {
-        self.0.len()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// The chain with one more plugin, of at most `max_depth` in all.
-    pub(crate) fn with(&self, plugin: u64, max_depth: u32) -> Result<Self, ChainEnd> {
-        if self.0.contains(&plugin) {
+    /// The chain of a call that `caller`, at the end of this one, makes to `callee`; there may be
+    /// `max_depth` plugins in all.
+    pub(crate) fn extend(
+        &self,
+        caller: u64,
+        callee: u64,
+        max_depth: u32,
+    ) -> Result<Self, ChainEnd> {
+        if callee == caller || self.0.contains(&callee) {
             return Err(ChainEnd::Cycle);
         }
-        if u32::try_from(self.depth()).map_or(true, |depth| depth >= max_depth) {
-            return Err(ChainEnd::TooDeep);
-        }
         let mut longer = self.clone();
-        longer.0.push(plugin).map_err(|_| ChainEnd::TooDeep)?;
-        Ok(longer)
+        longer.0.push(caller).map_err(|_| ChainEnd::TooDeep)?;
+        match u32::try_from(longer.0.len()) {
+            Ok(outer) if outer < max_depth.min(MAX_CALL_DEPTH) => Ok(longer),
+            _ => Err(ChainEnd::TooDeep),
+        }
     }
 }
 
@@ -38,15 +44,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chain_ends_at_its_depth_and_never_comes_back() {
-        let one = Chain::default().with(1, 2).unwrap();
-        assert_eq!(one.with(1, 2).unwrap_err(), ChainEnd::Cycle);
-        let two = one.with(2, 2).unwrap();
-        assert_eq!(two.with(3, 2).unwrap_err(), ChainEnd::TooDeep);
-        assert_eq!(two.with(1, 9).unwrap_err(), ChainEnd::Cycle);
-        let full = (1..=u64::from(MAX_CALL_DEPTH))
-            .try_fold(Chain::default(), |chain, n| chain.with(n, u32::MAX))
-            .unwrap();
-        assert_eq!(full.with(99, u32::MAX).unwrap_err(), ChainEnd::TooDeep);
+    fn a_chain_ends_at_its_depth() {
+        let host = Chain::default();
+        assert_eq!(host.extend(1, 2, 1).unwrap_err(), ChainEnd::TooDeep);
+        let two = host.extend(1, 2, 2).unwrap();
+        assert_eq!(two.extend(2, 3, 2).unwrap_err(), ChainEnd::TooDeep);
+        let mut chain = host;
+        for caller in 1..u64::from(MAX_CALL_DEPTH) {
+            chain = chain.extend(caller, caller + 1, u32::MAX).unwrap();
+        }
+        let last = u64::from(MAX_CALL_DEPTH);
+        assert_eq!(chain.extend(last, last + 1, u32::MAX).unwrap_err(), ChainEnd::TooDeep);
+    }
+
+    #[test]
+    fn a_chain_never_comes_back() {
+        let two = Chain::default().extend(1, 2, 8).unwrap();
+        assert_eq!(two.extend(2, 1, 8).unwrap_err(), ChainEnd::Cycle);
+        assert_eq!(two.extend(2, 2, 8).unwrap_err(), ChainEnd::Cycle);
     }
 }

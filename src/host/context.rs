@@ -54,7 +54,9 @@ pub(crate) struct NestedLimits<'a> {
     /// What the caller's whole time is, 0 for no limit.
     pub(crate) timeout_us: u64,
     pub(crate) tag: u64,
+    /// The plugins that led to the caller, and the caller.
     pub(crate) chain: &'a Chain,
+    pub(crate) caller: u64,
     pub(crate) max_depth: u32,
 }
 
