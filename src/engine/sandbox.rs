@@ -11,7 +11,7 @@ use super::{
     values::{lift, lower, placeholder},
 };
 use crate::{
-    WasmValue, WasmValues,
+    TrapCode, WasmValue, WasmValues,
     host::{Chain, Host, PluginContext},
     schedule::{Pace, SLICE_FUEL},
     stats::SlotCounts,
@@ -328,6 +328,9 @@ fn setup_failure(error: &wasmi::Error) -> Failure {
     use wasmi::errors::{ErrorKind, InstantiationError as Instantiation};
     match error.kind() {
         _ if error.as_trap_code().is_some() => error.into(),
+        ErrorKind::Instantiation(Instantiation::ElementSegmentDoesNotFit { .. }) => {
+            Failure::Trap(TrapCode::TableOutOfBounds)
+        }
         ErrorKind::Instantiation(
             Instantiation::FailedToInstantiateMemory(_)
             | Instantiation::FailedToInstantiateTable(_)
