@@ -44,6 +44,7 @@ mod limits;
 #[cfg(feature = "mmap")]
 mod mmap;
 mod nested;
+mod origin;
 mod plugin;
 mod pool;
 mod registry;

@@ -4,12 +4,13 @@ use crate::{
     CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType, WasmInstanceConfig,
     WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue, WasmValues,
     engine::{CallLimits, Code, ExportedFunction, Failure, Sandbox},
-    host::{Directory, Host, HostFunctions, PluginContext},
+    host::{Host, HostFunctions, PluginContext},
+    origin::Origin,
     pool::{Held, Place, Pool},
     report,
     schedule::SLICE_FUEL,
     stats::{SlotCounts, function_total, total},
-    sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, Weak, fence},
+    sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, fence},
 };
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 
@@ -32,35 +33,6 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     unloaded: AtomicBool,
     /// What is left of the fuel over all calls.
     budget: AtomicU64,
-}
-
-/// What a plugin is made from, besides its bytes.
-pub(crate) struct Origin<H: Host> {
-    pub(crate) host: Arc<H>,
-    pub(crate) table: Arc<HostFunctions<H>>,
-    pub(crate) clock: Option<Arc<dyn crate::Clock>>,
-    pub(crate) directory: Weak<dyn Directory>,
-}
-
-impl WasmPluginInstance<crate::EmbeddedHost> {
-    /// Returns a plugin that stands alone, over an [`EmbeddedHost`](crate::EmbeddedHost) of its own
-    /// and, with `std`, the system's clock. It is in [`WasmPluginState::Loading`] until
-    /// [`init`](Self::init).
-    ///
-    /// # Errors
-    ///
-    /// As [`WasmPluginRegistry::load`](crate::WasmPluginRegistry::load), except for what a start
-    /// function can do.
-    pub fn new(name: &str, wasm: &[u8], config: WasmInstanceConfig) -> Result<Self, Error> {
-        crate::engine::check_dispatch()?;
-        let origin = Origin {
-            host: Arc::new(crate::EmbeddedHost::new()),
-            table: Arc::new(crate::HostFunctionTable::<_>::new().finish()?),
-            clock: crate::registry::default_clock(),
-            directory: crate::registry::no_directory(),
-        };
-        Self::build(name, wasm, config, &origin)
-    }
 }
 
 impl<H: Host> WasmPluginInstance<H> {

@@ -4,8 +4,8 @@ use crate::{
     AdmissionReport, Clock, EmbeddedHost, Error, ErrorKind, HostFunctionTable, WasmInstanceConfig,
     WasmPluginInstance, WasmValue, WasmValues, engine,
     host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
-    plugin::Origin,
-    sync::{Arc, RwLock, Weak},
+    origin::{Origin, default_clock},
+    sync::{Arc, RwLock},
 };
 use alloc::{
     string::{String, ToString},
@@ -315,19 +315,6 @@ impl<H: Host> Directory for Inner<H> {
 #[cold]
 fn not_found(name: &str) -> Error {
     Error::host(ErrorKind::NotFound, "no plugin of that name is loaded").in_plugin(name)
-}
-
-/// The system's clock, if there is one.
-pub(crate) fn default_clock() -> Option<Arc<dyn Clock>> {
-    #[cfg(feature = "std")]
-    return Some(Arc::new(crate::clock::StdClock::default()));
-    #[cfg(not(feature = "std"))]
-    return None;
-}
-
-/// The directory of a plugin that stands alone: there is none.
-pub(crate) fn no_directory() -> Weak<dyn Directory> {
-    Weak::<Inner<EmbeddedHost>>::new()
 }
 
 /// Builds a [`WasmPluginRegistry`].

@@ -2,6 +2,7 @@
 
 use super::{
     admit::{Shape, Signature, inspect, invalid},
+    costs,
     rewrite::{START_EXPORT, rewrite},
     store::StoreData,
 };
@@ -11,11 +12,8 @@ use crate::{
     value::TypeList,
 };
 use alloc::{boxed::Box, format, vec::Vec};
-use wasmi::{CompilationMode, Config, CustomFuelCosts, Engine, Linker, Module, OperatorCost};
+use wasmi::{CompilationMode, Config, Engine, Linker, Module};
 use wasmparser::ExternalKind;
-
-/// Fuel of an operator that leaves native stack behind in wasmi 2.0.0: the most there is.
-pub(super) const LEAKING_OPERATOR_FUEL: u8 = 255;
 
 /// A compiled module and what it is linked to: all that its sandboxes share.
 ///
@@ -165,18 +163,8 @@ pub(super) fn engine_config(config: &WasmInstanceConfig) -> Config {
     let limits = &config.limits;
     let mut engine = Config::default();
     engine.consume_fuel(config.enable_fuel);
-    engine.operator_cost(OperatorCost {
-        memory_grow: LEAKING_OPERATOR_FUEL,
-        table_grow: LEAKING_OPERATOR_FUEL,
-        table_init: LEAKING_OPERATOR_FUEL,
-        ..OperatorCost::default()
-    });
-    // Translating a function on its first call is free: running out of fuel there cannot be resumed.
-    engine.fuel_cost(CustomFuelCosts {
-        bytes_copied_per_fuel: 64,
-        fuel_per_bytes_translated: 0,
-        fuel_per_bytes_validated: 0,
-    });
+    engine.operator_cost(costs::operators());
+    engine.fuel_cost(costs::bytes());
     engine.compilation_mode(match config.compilation {
         Compilation::Eager => CompilationMode::Eager,
         Compilation::Lazy => CompilationMode::Lazy,

@@ -5,10 +5,9 @@
 
 use super::{
     failure::{BadAnswer, Failure},
-    sandbox::Sandbox,
+    run::run_typed,
     store::StoreData,
 };
-use crate::host::Host;
 use wasmi::{Instance, Memory, Store, TypedFunc};
 
 /// The smallest status; a lower answer is a pointer and a length.
@@ -31,37 +30,37 @@ impl Convention {
             free: instance.get_typed_func(store, "soch_free").ok(),
         })
     }
-}
 
-impl<H: Host> Sandbox<H> {
     /// Hands `input` to a function, hands its answer to `take`, and frees both.
-    pub(super) fn exchange_bytes<T>(
-        &mut self,
-        index: usize,
+    pub(super) fn exchange<H, T>(
+        &self,
+        store: &mut Store<StoreData<H>>,
+        function: TypedFunc<(i32, i32), i64>,
         input: &[u8],
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let convention = self.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?;
-        let function = self.byte_function(index)?;
-        let (input_ptr, input_len) = self.place(&convention, input)?;
-        let answer = self.run_typed(function, (input_ptr, input_len))?;
+        let (input_ptr, input_len) = self.place(store, input)?;
+        let answer = run_typed(store, function, (input_ptr, input_len))?;
         if (MIN_STATUS..0).contains(&answer) {
-            self.free(&convention, input_ptr, input_len)?;
+            self.free(store, input_ptr, input_len)?;
             // -4095..=-1 fits.
             return Err(Failure::Status(i32::try_from(answer).unwrap_or(-1)));
         }
         let [ptr, len] = halves(answer);
-        let bytes = self.answer(&convention, ptr, len)?;
-        let taken = take(bytes);
-        self.free(&convention, input_ptr, input_len)?;
+        let taken = take(self.answer(store, ptr, len)?);
+        self.free(store, input_ptr, input_len)?;
         if ptr.cast_signed() != input_ptr {
-            self.free(&convention, ptr.cast_signed(), len.cast_signed())?;
+            self.free(store, ptr.cast_signed(), len.cast_signed())?;
         }
         taken
     }
 
     /// Puts the input where the guest wants it. An empty input is placed nowhere: pointer 0.
-    fn place(&mut self, convention: &Convention, input: &[u8]) -> Result<(i32, i32), Failure> {
+    fn place<H>(
+        &self,
+        store: &mut Store<StoreData<H>>,
+        input: &[u8],
+    ) -> Result<(i32, i32), Failure> {
         let len = input.len();
         if len == 0 {
             return Ok((0, 0));
@@ -69,11 +68,11 @@ impl<H: Host> Sandbox<H> {
         let Ok(size) = i32::try_from(len) else {
             return Err(Failure::BadAnswer(BadAnswer::InputTooLong { len }));
         };
-        let ptr = self.run_typed(convention.alloc, size)?;
+        let ptr = run_typed(store, self.alloc, size)?;
         if ptr == 0 {
             return Err(Failure::BadAnswer(BadAnswer::AllocationRefused { len }));
         }
-        let memory = convention.memory.data_mut(&mut self.store);
+        let memory = self.memory.data_mut(store);
         let memory_size = memory.len();
         let start = ptr.cast_unsigned();
         let room = usize::try_from(start)
@@ -94,8 +93,13 @@ impl<H: Host> Sandbox<H> {
     }
 
     /// The bytes that the guest points at.
-    fn answer(&self, convention: &Convention, ptr: u32, len: u32) -> Result<&[u8], Failure> {
-        let memory = convention.memory.data(&self.store);
+    fn answer<'s, H>(
+        &self,
+        store: &'s Store<StoreData<H>>,
+        ptr: u32,
+        len: u32,
+    ) -> Result<&'s [u8], Failure> {
+        let memory = self.memory.data(store);
         let size = memory.len();
         usize::try_from(ptr)
             .ok()
@@ -104,9 +108,9 @@ impl<H: Host> Sandbox<H> {
             .ok_or(Failure::BadAnswer(BadAnswer::AnswerOutside { ptr, len, size }))
     }
 
-    fn free(&mut self, convention: &Convention, ptr: i32, len: i32) -> Result<(), Failure> {
-        match convention.free {
-            Some(free) if len != 0 => self.run_typed(free, (ptr, len)),
+    fn free<H>(&self, store: &mut Store<StoreData<H>>, ptr: i32, len: i32) -> Result<(), Failure> {
+        match self.free {
+            Some(free) if len != 0 => run_typed(store, free, (ptr, len)),
             _ => Ok(()),
         }
     }

@@ -4,6 +4,7 @@ mod admission;
 mod admit;
 mod code;
 mod convention;
+mod costs;
 mod dispatch;
 mod failure;
 mod limiter;

@@ -20,10 +20,6 @@ use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload};
 /// The reserved name under which a start function is exported. No module may export it itself.
 pub(crate) const START_EXPORT: &str = "soch_v1:start";
 
-/// Fuel that the function around `table.grow` is charged when it begins, and again when it is
-/// resumed: 1 for the function, 2 for `local.get`, and the `table.grow` itself.
-pub(super) const TABLE_GROW_FUNCTION_FUEL: u64 = 1 + 2 + super::code::LEAKING_OPERATOR_FUEL as u64;
-
 /// Returns `wasm` as it is to be compiled.
 pub(super) fn rewrite<'w>(wasm: &'w [u8], shape: &Shape) -> Result<Cow<'w, [u8]>, Error> {
     let growing = GrowingTables::find(wasm, shape)?;

@@ -1,9 +1,9 @@
 //! The executor: every call of every plugin runs through [`run`], slice by slice.
 
-use super::{failure::Failure, rewrite::TABLE_GROW_FUNCTION_FUEL, store::StoreData};
+use super::{costs::TABLE_GROW_FUNCTION_FUEL, failure::Failure, store::StoreData};
 use wasmi::{
-    ResumableCall, ResumableCallOutOfFuel, Store, TypedResumableCall, TypedResumableCallOutOfFuel,
-    Val, WasmResults,
+    ResumableCall, ResumableCallOutOfFuel, Store, TypedFunc, TypedResumableCall,
+    TypedResumableCallOutOfFuel, Val, WasmParams, WasmResults,
 };
 
 /// Where a call stands at the end of a slice.
@@ -57,8 +57,19 @@ fn next_slice<H>(store: &mut Store<StoreData<H>>, required: u64) -> Result<(), F
     store.set_fuel(next).map_err(|error| Failure::from(&error))
 }
 
+/// Calls a function with Rust types, slice by slice.
+#[inline]
+pub(super) fn run_typed<H, P: WasmParams, R: WasmResults>(
+    store: &mut Store<StoreData<H>>,
+    function: TypedFunc<P, R>,
+    params: P,
+) -> Result<R, Failure> {
+    let first = typed(function.call_resumable(&mut *store, params))?;
+    run(store, first)
+}
+
 /// The first slice, or a further one, of a call whose results are Rust types.
-pub(super) fn typed<R>(
+fn typed<R>(
     call: Result<TypedResumableCall<R>, wasmi::Error>,
 ) -> Result<Step<R, TypedResumableCallOutOfFuel<R>>, Failure> {
     match call.map_err(|error| Failure::from(&error))? {

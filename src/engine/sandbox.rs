@@ -3,9 +3,9 @@
 use super::{
     code::{Code, ExportedFunction},
     convention::Convention,
-    failure::Failure,
+    failure::{BadAnswer, Failure},
     rewrite::START_EXPORT,
-    run::{run, typed, untyped},
+    run::{run, run_typed, untyped},
     signature::{Params, Results},
     store::StoreData,
     values::{lift, lower, placeholder},
@@ -40,8 +40,8 @@ pub(crate) struct CallLimits<'c> {
 /// A sandbox is given back to its plugin after a call, unless [`is_usable`](Self::is_usable) says
 /// otherwise: nothing is ever called in a guest that trapped or was stopped midway.
 pub(crate) struct Sandbox<H: Host> {
-    pub(super) store: Store<StoreData<H>>,
-    pub(super) convention: Option<Convention>,
+    store: Store<StoreData<H>>,
+    convention: Option<Convention>,
     instance: Instance,
     code: Arc<Code<H>>,
     /// The exported functions, in the order of `code.functions()`.
@@ -102,7 +102,7 @@ impl<H: Host> Sandbox<H> {
             chain: None,
         };
         self.begin(&limits);
-        let result = self.run_typed(function, ());
+        let result = run_typed(&mut self.store, function, ());
         self.end(result.as_ref().err());
         result
     }
@@ -146,7 +146,7 @@ impl<H: Host> Sandbox<H> {
     ) -> (u64, Result<R, Failure>) {
         self.in_call(limits, |sandbox| {
             let function = sandbox.resolve::<P, R>(index)?;
-            sandbox.run_typed(function, params)
+            run_typed(&mut sandbox.store, function, params)
         })
     }
 
@@ -158,7 +158,12 @@ impl<H: Host> Sandbox<H> {
         limits: &CallLimits<'_>,
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> (u64, Result<T, Failure>) {
-        self.in_call(limits, |sandbox| sandbox.exchange_bytes(index, input, take))
+        self.in_call(limits, |sandbox| {
+            let convention =
+                sandbox.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?;
+            let function = sandbox.resolve::<(i32, i32), i64>(index)?;
+            convention.exchange(&mut sandbox.store, function, input, take)
+        })
     }
 
     /// Runs `body` as one call: one budget and one deadline, booked when it ends.
@@ -226,24 +231,6 @@ impl<H: Host> Sandbox<H> {
         let typed = function.typed::<P, R>(&self.store).map_err(|error| Failure::from(&error))?;
         *slot = Some(Box::new(typed));
         Ok(typed)
-    }
-
-    #[inline]
-    pub(super) fn run_typed<P: wasmi::WasmParams, R: wasmi::WasmResults>(
-        &mut self,
-        function: TypedFunc<P, R>,
-        params: P,
-    ) -> Result<R, Failure> {
-        let first = typed(function.call_resumable(&mut self.store, params))?;
-        run(&mut self.store, first)
-    }
-
-    /// The typed form of a function of the byte convention.
-    pub(super) fn byte_function(
-        &mut self,
-        index: usize,
-    ) -> Result<TypedFunc<(i32, i32), i64>, Failure> {
-        self.resolve::<(i32, i32), i64>(index)
     }
 
     fn run_values(&mut self, index: usize, args: &[WasmValue]) -> Result<WasmValues, Failure> {

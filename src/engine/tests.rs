@@ -5,7 +5,7 @@ use crate::{
     EmbeddedHost, HostFunctionTable, WasmInstanceConfig, WasmPluginCapabilities, WasmValue,
     WasmValues,
     host::PluginContext,
-    registry::{default_clock, no_directory},
+    origin::{default_clock, no_directory},
     stats::SlotCounts,
     sync::Arc,
 };

@@ -1,6 +1,6 @@
 //! The fixed-size table of the functions that plugins may import.
 
-use super::{Host, HostCost, functions};
+use super::{Host, HostCost};
 use crate::{
     Error, ErrorKind, Grant,
     engine::{HostBody, IntoHostFunction},
@@ -28,7 +28,7 @@ use alloc::{boxed::Box, format, vec::Vec};
 pub struct HostFunctionTable<H: Host, const N: usize = 64> {
     functions: heapless::Vec<HostFunction<H>, N>,
     /// The first definition that failed in [`new`](Self::new), which cannot return it.
-    overflow: Option<Error>,
+    pub(super) overflow: Option<Error>,
 }
 
 /// One function of the table.
@@ -44,16 +44,6 @@ pub(crate) struct HostFunction<H: Host> {
 pub(crate) type HostFunctions<H> = Box<[HostFunction<H>]>;
 
 impl<H: Host, const N: usize> HostFunctionTable<H, N> {
-    /// Returns a table of the built-in functions, module `soch_v1`.
-    ///
-    /// If `N` has no room for them, building a registry with the table fails with
-    /// [`ErrorKind::TableFull`].
-    pub fn new() -> Self {
-        let mut table = Self::empty();
-        table.overflow = functions::define_all(&mut table).err();
-        table
-    }
-
     /// Returns a table with no function at all.
     pub fn empty() -> Self {
         Self { functions: heapless::Vec::new(), overflow: None }
@@ -114,12 +104,6 @@ impl<H: Host, const N: usize> HostFunctionTable<H, N> {
 
 fn full(message: alloc::string::String) -> Error {
     Error::host(ErrorKind::TableFull, message)
-}
-
-impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 impl<H: Host, const N: usize> core::fmt::Debug for HostFunctionTable<H, N> {

@@ -14,15 +14,31 @@ use super::{Host, HostCost, HostError, table::HostFunctionTable};
 use crate::{Error, Grant};
 
 /// The import module of the host ABI, version 1.
-pub(crate) const MODULE: &str = "soch_v1";
+const MODULE: &str = "soch_v1";
 
 /// The minor version of the ABI, which `get_config("soch.abi")` answers.
-pub(crate) const ABI_MINOR: &str = "0";
+const ABI_MINOR: &str = "0";
+
+impl<H: Host, const N: usize> HostFunctionTable<H, N> {
+    /// Returns a table of the built-in functions, module `soch_v1`.
+    ///
+    /// If `N` has no room for them, building a registry with the table fails with
+    /// [`ErrorKind::TableFull`](crate::ErrorKind::TableFull).
+    pub fn new() -> Self {
+        let mut table = Self::empty();
+        table.overflow = define_all(&mut table).err();
+        table
+    }
+}
+
+impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 /// Defines every built-in function, with what it needs and costs.
-pub(crate) fn define_all<H: Host, const N: usize>(
-    table: &mut HostFunctionTable<H, N>,
-) -> Result<(), Error> {
+fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
     let cost = HostCost::default();
     let nested = HostCost { base: 200, ..cost };
     table.define(MODULE, "soch_read", Grant::ReadTable, cost, soch_read::soch_read::<H>)?;

@@ -1,0 +1,60 @@
+//! What a plugin is made from, besides its bytes: a registry's, or its own.
+
+use crate::{
+    Clock, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, engine,
+    host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
+    sync::{Arc, Weak},
+};
+use alloc::vec::Vec;
+
+/// What a plugin is made from, besides its bytes.
+pub(crate) struct Origin<H: Host> {
+    pub(crate) host: Arc<H>,
+    pub(crate) table: Arc<HostFunctions<H>>,
+    pub(crate) clock: Option<Arc<dyn Clock>>,
+    /// The registry, for `call_plugin`.
+    pub(crate) directory: Weak<dyn Directory>,
+}
+
+impl WasmPluginInstance<EmbeddedHost> {
+    /// Returns a plugin that stands alone, over an [`EmbeddedHost`] of its own and, with `std`, the
+    /// system's clock. It is in [`WasmPluginState::Loading`](crate::WasmPluginState::Loading) until
+    /// [`init`](Self::init).
+    ///
+    /// # Errors
+    ///
+    /// As [`WasmPluginRegistry::load`](crate::WasmPluginRegistry::load), except for what a start
+    /// function can do.
+    pub fn new(name: &str, wasm: &[u8], config: WasmInstanceConfig) -> Result<Self, Error> {
+        engine::check_dispatch().map_err(|error| error.in_plugin(name))?;
+        let origin = Origin {
+            host: Arc::new(EmbeddedHost::new()),
+            table: Arc::new(HostFunctionTable::<_>::new().finish()?),
+            clock: default_clock(),
+            directory: no_directory(),
+        };
+        Self::build(name, wasm, config, &origin)
+    }
+}
+
+/// The system's clock, if there is one.
+pub(crate) fn default_clock() -> Option<Arc<dyn Clock>> {
+    #[cfg(feature = "std")]
+    return Some(Arc::new(crate::clock::StdClock::default()));
+    #[cfg(not(feature = "std"))]
+    return None;
+}
+
+/// The directory of a plugin that stands alone: there is none.
+pub(crate) fn no_directory() -> Weak<dyn Directory> {
+    Weak::<Nobody>::new()
+}
+
+/// Gives the directory that is not there a type.
+struct Nobody;
+
+impl Directory for Nobody {
+    fn call_nested(&self, _nested: &Nested<'_>, _answer: &mut Vec<u8>) -> NestedResult {
+        (0, Err(NestedFailure::NotFound))
+    }
+}
