@@ -1,8 +1,8 @@
 //! Puts together what a module asks for and brings.
 
 use super::{
-    admit::{Shape, inspect, invalid},
     code::{engine_config, exported_functions, position, refusals, refused_import},
+    inspect::{Shape, inspect, invalid},
     proposals,
 };
 use crate::{
@@ -60,7 +60,7 @@ fn imports<H: Host>(
     config: &WasmInstanceConfig,
     table: &HostFunctions<H>,
 ) -> Vec<AdmittedImport> {
-    let import = |import: &super::admit::Import| {
+    let import = |import: &super::inspect::Import| {
         let defined = position(table, &import.module, &import.name).and_then(|at| table.get(at));
         AdmittedImport {
             module: import.module.clone(),

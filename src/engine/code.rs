@@ -1,8 +1,8 @@
 //! One compiled module, linked to the host functions it imports.
 
 use super::{
-    admit::{Shape, Signature, inspect, invalid},
     costs,
+    inspect::{Shape, Signature, inspect, invalid},
     rewrite::{START_EXPORT, rewrite},
     store::StoreData,
 };
@@ -84,7 +84,7 @@ pub(super) fn refusals<H: Host>(shape: &Shape, table: &HostFunctions<H>) -> Vec<
 
 pub(super) fn refused_import<H: Host>(
     shape: &Shape,
-    import: &super::admit::Import,
+    import: &super::inspect::Import,
     table: &HostFunctions<H>,
 ) -> Option<Error> {
     let (module, name) = (&import.module, &import.name);

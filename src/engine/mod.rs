@@ -1,12 +1,12 @@
 //! The only place that names wasmi: admit and compile a module, run it in a sandbox.
 
 mod admission;
-mod admit;
 mod code;
 mod convention;
 mod costs;
 mod dispatch;
 mod failure;
+mod inspect;
 mod limiter;
 mod link;
 mod proposals;

@@ -9,7 +9,7 @@
 //!
 //! A module that has neither is compiled as it is.
 
-use super::admit::{Shape, invalid};
+use super::inspect::{Shape, invalid};
 use crate::Error;
 use alloc::{borrow::Cow, vec::Vec};
 use wasm_encoder::{

@@ -2,9 +2,7 @@
 
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig};
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use wasmparser::{
-    CompositeInnerType, Encoding, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType,
-};
+use wasmparser::{CompositeInnerType, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
 
 /// What a module's sections say.
 #[derive(Debug, Default)]
@@ -149,7 +147,8 @@ pub(super) fn invalid(error: &impl core::fmt::Display) -> Error {
     Error::guest(ErrorKind::InvalidModule, format!("not a valid module: {error}"))
 }
 
-fn limit(what: &str, value: u64, max: u64, name: &str) -> Result<(), Error> {
+fn limit(what: &str, value: impl Into<u64>, max: impl Into<u64>, name: &str) -> Result<(), Error> {
+    let (value, max) = (value.into(), max.into());
     match value <= max {
         true => Ok(()),
         false => Err(Error::configuration(
@@ -169,59 +168,58 @@ impl Reader<'_> {
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let limits = self.limits;
         match payload {
-            Payload::Version { encoding: Encoding::Component, .. } => {
-                return Err(Error::guest(ErrorKind::InvalidModule, "this is a component"));
-            }
             Payload::TypeSection(types) => {
-                limit("types", types.count().into(), limits.max_types.into(), "max_types")?;
-                types.into_iter().try_for_each(|group| self.types(group))?;
+                limit("types", types.count(), limits.max_types, "max_types")?;
+                types.into_iter().try_for_each(|group| self.types(group))
             }
             Payload::ImportSection(imports) => {
-                limit("imports", imports.count().into(), limits.max_imports.into(), "max_imports")?;
-                imports.into_iter().try_for_each(|import| self.import(import))?;
+                limit("imports", imports.count(), limits.max_imports, "max_imports")?;
+                imports.into_iter().try_for_each(|import| self.import(import))
             }
             Payload::FunctionSection(functions) => {
                 let count = u64::from(functions.count()) + self.shape.functions.len() as u64;
-                limit("functions", count, limits.max_functions.into(), "max_functions")?;
-                for ty in functions {
-                    self.shape.functions.push(ty.map_err(|error| invalid(&error))?);
-                }
+                limit("functions", count, limits.max_functions, "max_functions")?;
+                functions.into_iter().try_for_each(|ty| self.function(ty))
             }
             Payload::TableSection(tables) => {
-                limit("tables", tables.count().into(), limits.max_tables.into(), "max_tables")?;
-                tables.into_iter().try_for_each(|table| self.table(table))?;
+                limit("tables", tables.count(), limits.max_tables, "max_tables")?;
+                tables.into_iter().try_for_each(|table| self.table(table))
             }
             Payload::MemorySection(memories) => {
-                let count = memories.count().into();
-                limit("memories", count, limits.max_memories.into(), "max_memories")?;
-                memories.into_iter().try_for_each(|memory| self.memory(memory))?;
+                limit("memories", memories.count(), limits.max_memories, "max_memories")?;
+                memories.into_iter().try_for_each(|memory| self.memory(memory))
             }
             Payload::GlobalSection(globals) => {
-                limit("globals", globals.count().into(), limits.max_globals.into(), "max_globals")?;
+                limit("globals", globals.count(), limits.max_globals, "max_globals")
             }
             Payload::ExportSection(exports) => {
-                limit("exports", exports.count().into(), limits.max_exports.into(), "max_exports")?;
-                for export in exports {
-                    let export = export.map_err(|error| invalid(&error))?;
-                    self.shape.exports.push(Export {
-                        name: export.name.into(),
-                        kind: export.kind,
-                        index: export.index,
-                    });
-                }
+                limit("exports", exports.count(), limits.max_exports, "max_exports")?;
+                exports.into_iter().try_for_each(|export| self.export(export))
             }
-            Payload::StartSection { func, .. } => self.shape.start = Some(func),
+            Payload::StartSection { func, .. } => {
+                self.shape.start = Some(func);
+                Ok(())
+            }
             Payload::ElementSection(elements) => {
-                let max = limits.max_element_segments.into();
-                limit("element segments", elements.count().into(), max, "max_element_segments")?;
+                let max = limits.max_element_segments;
+                limit("element segments", elements.count(), max, "max_element_segments")
             }
             Payload::DataSection(data) => {
-                let max = limits.max_data_segments.into();
-                limit("data segments", data.count().into(), max, "max_data_segments")?;
+                limit("data segments", data.count(), limits.max_data_segments, "max_data_segments")
             }
-            Payload::CodeSectionEntry(body) => self.body(&body)?,
-            _ => {}
+            Payload::CodeSectionEntry(body) => self.body(&body),
+            _ => Ok(()),
         }
+    }
+
+    fn function(&mut self, ty: wasmparser::Result<u32>) -> Result<(), Error> {
+        self.shape.functions.push(ty.map_err(|error| invalid(&error))?);
+        Ok(())
+    }
+
+    fn export(&mut self, export: wasmparser::Result<wasmparser::Export<'_>>) -> Result<(), Error> {
+        let wasmparser::Export { name, kind, index } = export.map_err(|error| invalid(&error))?;
+        self.shape.exports.push(Export { name: name.into(), kind, index });
         Ok(())
     }
 
@@ -233,9 +231,9 @@ impl Reader<'_> {
                 return Err(Error::guest(ErrorKind::Refused, what));
             };
             let params = function.params().len() as u64;
-            limit("parameters of one type", params, self.limits.max_params.into(), "max_params")?;
+            limit("parameters of one type", params, self.limits.max_params, "max_params")?;
             let results = function.results().len() as u64;
-            limit("results of one type", results, self.limits.max_results.into(), "max_results")?;
+            limit("results of one type", results, self.limits.max_results, "max_results")?;
             let signature = self.signature(function)?;
             self.shape.types.push(signature);
         }
@@ -352,14 +350,14 @@ impl Reader<'_> {
         let index = self.shape.imports.len() as u64 + u64::from(self.shape.bodies);
         self.shape.bodies += 1;
         let size = body.range().len() as u64;
-        let max = self.limits.max_body_bytes.into();
+        let max = self.limits.max_body_bytes;
         limit(&format!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;
         let mut locals = 0_u64;
         for group in body.get_locals_reader().map_err(|error| invalid(&error))? {
             let (count, _) = group.map_err(|error| invalid(&error))?;
             locals = locals.saturating_add(count.into());
         }
-        let max = self.limits.max_locals.into();
+        let max = self.limits.max_locals;
         limit(&format!("locals in function {index}"), locals, max, "max_locals")
     }
 }
