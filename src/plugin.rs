@@ -318,7 +318,16 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         call: impl FnOnce(&mut Sandbox<H>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut held = self.hold()?;
+        self.in_held(self.hold()?, call)
+    }
+
+    /// Runs `call` in the sandbox of a slot.
+    #[inline]
+    pub(crate) fn in_held<T>(
+        &self,
+        mut held: Held<'_, H>,
+        call: impl FnOnce(&mut Sandbox<H>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let sandbox = self.fill(&mut held)?;
         let result = call(sandbox);
         if !self.keeps(sandbox) {
@@ -390,14 +399,31 @@ impl<H: Host> WasmPluginInstance<H> {
 
     #[inline]
     fn hold(&self) -> Result<Held<'_, H>, Error> {
+        self.try_hold().map_err(|kind| self.unavailable(kind))
+    }
+
+    /// Holds a free slot; the error is not yet put in words, which would allocate.
+    #[inline]
+    pub(crate) fn try_hold(&self) -> Result<Held<'_, H>, ErrorKind> {
         if self.unloaded.load(Ordering::Acquire) {
-            return Err(self.gone());
+            return Err(ErrorKind::Unloaded);
         }
         if !self.ready.load(Ordering::Acquire) {
-            let what = "it has not been initialised; call `init` first";
-            return Err(Error::host(ErrorKind::NotReady, what).in_plugin(self.name()));
+            return Err(ErrorKind::NotReady);
         }
-        self.pool.hold().ok_or_else(|| self.busy())
+        self.pool.hold().ok_or(ErrorKind::Busy)
+    }
+
+    #[cold]
+    fn unavailable(&self, kind: ErrorKind) -> Error {
+        match kind {
+            ErrorKind::Unloaded => self.gone(),
+            ErrorKind::NotReady => {
+                let what = "it has not been initialised; call `init` first";
+                Error::host(kind, what).in_plugin(self.name())
+            }
+            _ => self.busy(),
+        }
     }
 
     /// Makes sure that there is a sandbox in the slot, and one that can be used.
