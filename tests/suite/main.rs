@@ -10,3 +10,4 @@ mod support;
 
 mod abi;
 mod registry;
+mod wild_pointers;
