@@ -9,5 +9,7 @@ mod probe;
 mod support;
 
 mod abi;
+mod capabilities;
+mod nested;
 mod registry;
 mod wild_pointers;
