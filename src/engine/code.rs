@@ -134,7 +134,7 @@ fn link<H: Host>(
         let spec = FunctionSpec {
             index,
             cost: function.cost,
-            granted: function.grant.is_possible(config),
+            granted: function.checks_grant || function.grant.is_possible(config),
         };
         function
             .body

@@ -5,6 +5,11 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing)]
 
+mod probe;
 mod support;
 
+mod abi;
+mod capabilities;
+mod nested;
 mod registry;
+mod wild_pointers;

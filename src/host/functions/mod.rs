@@ -41,16 +41,35 @@ impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
 fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
     let cost = HostCost::default();
     let nested = HostCost { base: 200, ..cost };
-    table.define(MODULE, "soch_read", Grant::ReadTable, cost, soch_read::soch_read::<H>)?;
-    table.define(MODULE, "soch_scan", Grant::ReadTable, cost, soch_scan::soch_scan::<H>)?;
-    table.define(MODULE, "soch_write", Grant::WriteTable, cost, soch_write::soch_write::<H>)?;
-    table.define(MODULE, "soch_delete", Grant::WriteTable, cost, soch_delete::soch_delete::<H>)?;
+    table.define_checking(
+        (MODULE, "soch_read"),
+        Grant::ReadTable,
+        cost,
+        soch_read::soch_read::<H>,
+    )?;
+    table.define_checking(
+        (MODULE, "soch_scan"),
+        Grant::ReadTable,
+        cost,
+        soch_scan::soch_scan::<H>,
+    )?;
+    table.define_checking(
+        (MODULE, "soch_write"),
+        Grant::WriteTable,
+        cost,
+        soch_write::soch_write::<H>,
+    )?;
+    table.define_checking(
+        (MODULE, "soch_delete"),
+        Grant::WriteTable,
+        cost,
+        soch_delete::soch_delete::<H>,
+    )?;
     table.define(MODULE, "emit_metric", Grant::Always, cost, emit_metric::emit_metric::<H>)?;
     table.define(MODULE, "log_message", Grant::Always, cost, log_message::log_message::<H>)?;
     table.define(MODULE, "get_config", Grant::Always, cost, get_config::get_config::<H>)?;
-    table.define(
-        MODULE,
-        "call_plugin",
+    table.define_checking(
+        (MODULE, "call_plugin"),
         Grant::CallPlugin,
         nested,
         call_plugin::call_plugin::<H>,
