@@ -14,6 +14,7 @@ mod sandbox;
 mod signature;
 mod start;
 mod store;
+mod unwind;
 mod values;
 
 pub(crate) use self::{

@@ -168,6 +168,9 @@ impl<H: Host> Sandbox<H> {
         self.begin(limits);
         let result = body(self);
         let spent = self.end(result.as_ref().err());
+        if result.is_err() {
+            self.store.data_mut().caught.resume();
+        }
         (spent, result)
     }
 
