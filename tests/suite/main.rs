@@ -10,6 +10,8 @@ mod support;
 
 mod abi;
 mod capabilities;
+mod exact_fuel;
+mod host_table;
 mod nested;
 mod registry;
 mod wild_pointers;

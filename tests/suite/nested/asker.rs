@@ -24,7 +24,9 @@ const ASKER: &str = r#"(module
     (param $offset i32) (param $out i32) (param $out_cap i32) (result i32)
     (call $ask
       (local.get $plugin_len) (local.get $function_len) (local.get $input_len) (local.get $cap))
-    (call $last_answer (local.get $offset) (local.get $out) (local.get $out_cap))))"#;
+    (call $last_answer (local.get $offset) (local.get $out) (local.get $out_cap)))
+  (func (export "last") (result i32)
+    (call $last_answer (i32.const 0) (i32.const 0x18000) (i32.const 64))))"#;
 
 /// Where the answer of `call_plugin` goes, and that of `last_answer`.
 pub const ANSWER: u64 = 0x10000;

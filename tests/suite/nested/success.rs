@@ -1,7 +1,7 @@
 //! Calls that succeed, and their answers.
 
 use super::asker::{ANSWER, Asker, LAST};
-use crate::support::{all_granted, config, fixture};
+use crate::support::{all_granted, call_i32, config, fixture};
 use wasm_runtime::{CallOptions, ErrorKind, WasmInstanceConfig, WasmPluginRegistry};
 
 #[test]
@@ -70,7 +70,8 @@ fn last_answer_is_empty_at_its_end_and_invalid_behind_it() {
 fn an_answer_is_gone_when_the_call_that_asked_for_it_ends() {
     let asker = Asker::new();
     assert_eq!(asker.ask("echo", "echo", b"secret", 0), 6);
-    // The plugin called next does not exist, and its caller's last answer is empty.
+    assert_eq!(call_i32(&asker.plugin, "last", &[]).unwrap(), 0);
+    // Nor does a call that finds nobody show it.
     assert_eq!(asker.ask_then(("nobody", "echo", b"", 64), (0, LAST, 64)), (-2, 0));
 }
 
