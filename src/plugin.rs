@@ -360,6 +360,10 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
     ) -> (u64, Result<T, Failure>) {
+        // Written only where it changes, so that calls do not fight for its cache line.
+        if self.trapped.load(Ordering::Relaxed) {
+            self.trapped.store(false, Ordering::Relaxed);
+        }
         if self.context.config.fuel_budget.is_none() {
             return call(sandbox, &limits);
         }
