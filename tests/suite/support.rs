@@ -74,3 +74,8 @@ impl Clock for StepClock {
         self.now_us.fetch_add(self.step_us, std::sync::atomic::Ordering::Relaxed)
     }
 }
+
+/// Why a module does not load as `plugin`.
+pub fn load_error(wasm: &[u8], config: WasmInstanceConfig) -> Error {
+    WasmPluginRegistry::new().load("plugin", wasm, config).unwrap_err()
+}
