@@ -383,17 +383,10 @@ impl<H: Host> WasmPluginInstance<H> {
 
     fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
         let config = &self.context.config;
-        let timeout_us = match (config.timeout_us(), options.timeout_ms) {
-            // A configuration without a timeout may have been made for want of a clock.
-            (own, None) => own,
-            (0, Some(ms)) => ms.saturating_mul(1_000),
-            (own, Some(0)) => own,
-            (own, Some(ms)) => own.min(ms.saturating_mul(1_000)),
-        };
         let fuel = config.capabilities.fuel_limit;
         CallLimits {
             fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
-            timeout_us,
+            timeout_us: config.call_timeout_us(options),
             tag: options.tag,
             slice_fuel: SLICE_FUEL,
             deadline_us: None,

@@ -230,8 +230,7 @@ pub(crate) fn describe<H: Host>(
         }
         Failure::OutOfFuel => Error::guest(ErrorKind::OutOfFuel, out_of_fuel(config, options)),
         Failure::Deadline => {
-            let own = config.capabilities.timeout_ms;
-            let ms = options.timeout_ms.filter(|&ms| ms > 0).map_or(own, |ms| ms.min(own));
+            let ms = config.call_timeout_us(options) / 1_000;
             Error::guest(ErrorKind::Deadline, format!("it ran past its timeout of {ms} ms"))
         }
         Failure::Host { error, function } => host_stop(error, table.get(function)),
