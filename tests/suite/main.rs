@@ -9,7 +9,11 @@ mod probe;
 mod support;
 
 mod abi;
+mod bytes;
+mod calls;
 mod capabilities;
+mod concurrency;
+mod leases;
 mod nested;
 mod registry;
 mod wild_pointers;
