@@ -14,6 +14,7 @@ mod calls;
 mod capabilities;
 mod concurrency;
 mod leases;
+mod limits;
 mod nested;
 mod registry;
 mod wild_pointers;
