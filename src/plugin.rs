@@ -369,7 +369,7 @@ impl<H: Host> WasmPluginInstance<H> {
         }
         limits.fuel = self.reserve(limits.fuel);
         let (spent, result) = call(sandbox, &limits);
-        self.budget.fetch_add(limits.fuel.saturating_sub(spent), Ordering::Relaxed);
+        self.give_back(limits.fuel.saturating_sub(spent));
         (spent, result)
     }
 
@@ -379,6 +379,15 @@ impl<H: Host> WasmPluginInstance<H> {
             Some(left.saturating_sub(fuel))
         });
         taken.unwrap_or_else(|left| left).min(fuel)
+    }
+
+    /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
+    fn give_back(&self, fuel: u64) {
+        let full = self.context.config.fuel_budget.unwrap_or(u64::MAX);
+        // Cannot fail: the closure always answers.
+        let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left.saturating_add(fuel).min(full))
+        });
     }
 
     fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
