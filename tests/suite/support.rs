@@ -129,3 +129,11 @@ pub fn load_hooked_on_itself(
     itself.set(Arc::downgrade(&loaded.1)).unwrap();
     loaded
 }
+
+/// Runs `test` on a thread with a native stack of 128 KiB.
+pub fn on_small_stack(test: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::Builder::new().stack_size(128 << 10).spawn(test).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
