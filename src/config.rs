@@ -121,7 +121,7 @@ pub enum Compilation {
     #[default]
     Eager,
     /// Each function on its first call: a faster load, and an invalid function is found when it is
-    /// called. Costs no fuel.
+    /// called; at load, if the module has a start section or grows a table. Costs no fuel.
     Lazy,
 }
 

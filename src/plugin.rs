@@ -43,7 +43,8 @@ impl<H: Host> WasmPluginInstance<H> {
         origin: &Origin<H>,
     ) -> Result<Self, Error> {
         let in_plugin = |error: Error| error.in_plugin(name);
-        report::check_config(name, &config, origin.clock.is_some()).map_err(in_plugin)?;
+        report::check_plugin_name(name).map_err(in_plugin)?;
+        report::check_config(&config, origin.clock.is_some()).map_err(in_plugin)?;
         let hash = report::check_hash(wasm, &config).map_err(in_plugin)?;
         let code = Code::compile(wasm, &config, &origin.table).map_err(in_plugin)?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
