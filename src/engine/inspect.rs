@@ -190,7 +190,11 @@ impl Reader<'_> {
                 memories.into_iter().try_for_each(|memory| self.memory(memory))
             }
             Payload::GlobalSection(globals) => {
-                limit("globals", globals.count(), limits.max_globals, "max_globals")
+                limit("globals", globals.count(), limits.max_globals, "max_globals")?;
+                globals.into_iter().try_for_each(|global| {
+                    let ty = global.map_err(|error| invalid(&error))?.ty.content_type;
+                    self.value_type(ty).map(|_| ())
+                })
             }
             Payload::ExportSection(exports) => {
                 limit("exports", exports.count(), limits.max_exports, "max_exports")?;
@@ -310,7 +314,7 @@ impl Reader<'_> {
         if ty.table64 {
             shape.uses("memory64");
         }
-        if shape.tables.len() > 1 {
+        if is_extern || shape.tables.len() > 1 {
             shape.uses("reference-types");
         }
         Ok(())
@@ -354,7 +358,8 @@ impl Reader<'_> {
         limit(&format!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;
         let mut locals = 0_u64;
         for group in body.get_locals_reader().map_err(|error| invalid(&error))? {
-            let (count, _) = group.map_err(|error| invalid(&error))?;
+            let (count, ty) = group.map_err(|error| invalid(&error))?;
+            self.value_type(ty)?;
             locals = locals.saturating_add(count.into());
         }
         let max = self.limits.max_locals;
