@@ -9,6 +9,7 @@ mod probe;
 mod support;
 
 mod abi;
+mod admission;
 mod bytes;
 mod calls;
 mod capabilities;
