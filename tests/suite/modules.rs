@@ -246,6 +246,27 @@ fn segments_that_do_not_fit_fail_the_load() {
     }
 }
 
+#[test]
+fn code_after_the_end_of_a_function_makes_the_module_invalid_at_load() {
+    // `local.get 0`, `nop`, `end`, `unreachable`, an empty block, one with a branch out of it, `return`.
+    let beyond: [&[u8]; 7] =
+        [b"\x20\0", b"\x01", b"\x0b", b"\0", b"\x02\x40\x0b", b"\x03\x40\x0c\0\x0b", b"\x0f"];
+    for compilation in [Compilation::Eager, Compilation::Lazy] {
+        for code in beyond {
+            // One type, (i32) -> (); one function of it; exported as `f`; no locals.
+            let mut wasm = b"\0asm\x01\0\0\0\x01\x05\x01\x60\x01\x7f\0\x03\x02\x01\0".to_vec();
+            wasm.extend(b"\x07\x05\x01\x01f\0\0");
+            let body = [b"\0\x0b", code, b"\x0b"].concat();
+            let len = u8::try_from(body.len()).unwrap();
+            wasm.extend([0x0a, len + 2, 1, len]);
+            wasm.extend(body);
+            let error =
+                load_error(&wasm, WasmInstanceConfig { compilation, ..config(all_granted()) });
+            assert_error(&error, ErrorKind::InvalidModule, &["function 0", "after its end"]);
+        }
+    }
+}
+
 /// A module of about a megabyte: functions in a binary tree, each of which `run` calls once.
 fn large(functions: usize) -> Vec<u8> {
     let mut text = String::from("(module ");
