@@ -5,7 +5,8 @@
 
 use std::time::Instant;
 use wasm_runtime::{
-    Error, PluginLease, WasmInstanceConfig, WasmPluginCapabilities, WasmPluginRegistry, WasmValue,
+    EmbeddedHost, Error, Grant, HostCall, HostCost, HostError, HostFunctionTable, PluginLease,
+    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginRegistry, WasmValue,
 };
 
 /// Every case is measured so often, in turns, so that a busy machine disturbs all alike.
@@ -37,6 +38,17 @@ const KERNELS: [(&str, i32); 10] = [
 const INPUTS: i32 = 64;
 const OUTPUT: i32 = 65_536;
 
+/// A loop around a function of the embedder's own, which shows what `HostCost::default()` buys.
+const OWN: &str = r#"
+(module
+  (import "own" "next" (func $next (param i32) (result i32)))
+  (func (export "loop_own") (param $n i32) (result i32) (local $value i32)
+    (loop $again
+      (local.set $value (call $next (local.get $value)))
+      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $value))
+  (memory (export "memory") 1))"#;
+
 /// An exported function and how it is called.
 struct Case {
     label: String,
@@ -60,18 +72,25 @@ enum Arg<'a> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let registry = WasmPluginRegistry::builder().build()?;
+    let mut functions = HostFunctionTable::<EmbeddedHost>::new();
+    let next = |_: &mut HostCall<'_, EmbeddedHost>, n: i32| -> Result<i32, HostError> { Ok(n + 1) };
+    functions.define("own", "next", Grant::Always, HostCost::default(), next)?;
+    let registry = WasmPluginRegistry::builder().functions(functions).build()?;
     load(&registry)?;
     let kernels = registry.get("kernels").ok_or("not loaded")?;
     let probe = registry.get("probe").ok_or("not loaded")?;
     let mut guest: Vec<_> =
         KERNELS.into_iter().map(|(name, size)| Case::new(name, name, size, &[], None)).collect();
     let mut host = host_cases();
-    let (mut in_kernels, mut in_probe) = (kernels.lease()?, probe.lease()?);
+    let mut own = Case::new("own function", "loop_own", CALLS, &[], Some(CALLS));
+    let (mut in_kernels, mut in_probe, mut in_own) =
+        (kernels.lease()?, probe.lease()?, registry.get("own").ok_or("not loaded")?.lease_owned()?);
     for _ in 0..ROUNDS {
         guest.iter_mut().try_for_each(|case| case.measure(&mut in_kernels))?;
         host.iter_mut().try_for_each(|case| case.measure(&mut in_probe))?;
+        own.measure(&mut in_own)?;
     }
+    host.push(own);
 
     println!("guest code           fuel/us");
     let mut speeds: Vec<f64> =
@@ -105,7 +124,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The kernels, the probe for host functions, and what it reads and calls.
-fn load(registry: &WasmPluginRegistry) -> Result<(), Error> {
+fn load(registry: &WasmPluginRegistry) -> Result<(), Box<dyn std::error::Error>> {
     let config = WasmInstanceConfig {
         capabilities: WasmPluginCapabilities {
             can_read_table: vec!["rows".into()],
@@ -122,7 +141,8 @@ fn load(registry: &WasmPluginRegistry) -> Result<(), Error> {
     registry.load("kernels", kernels, config.clone())?;
     registry.load("echo", include_bytes!("../fixtures/wasm/echo.wasm"), config.clone())?;
     let probe = include_bytes!("../fixtures/wasm/abi_probe_core.wasm");
-    registry.load("probe", probe, config)?;
+    registry.load("probe", probe, config.clone())?;
+    registry.load("own", &wat::parse_str(OWN)?, config)?;
     for row in 0..ROWS {
         registry.host().put("default", "rows", &row.to_be_bytes(), &[b'x'; 56])?;
     }
@@ -161,10 +181,12 @@ fn host_cases() -> Vec<Case> {
         let labels = labels(line.len());
         let metric = [number(1), Bytes(b"metric"), Value(WasmValue::F64(1.0)), Bytes(&labels)];
         case(format!("emit_metric {}", labels.len()), &metric, 0);
-        // Records of 4 + 4 + 4 + 52 bytes.
+        // Rows of 60 bytes, which take 68 as a record.
         let count = length / 64;
         let scan = [rows(), Bytes(&[0, 0, 16, 0]), number(count), Output];
-        case(format!("soch_scan {size}"), &scan, length + 4 * count);
+        if count > 0 {
+            case(format!("soch_scan {size}"), &scan, 68 * count);
+        }
     }
     case("soch_read absent".into(), &[rows(), Bytes(b"absent"), Output], -2);
     case("soch_read denied".into(), &[Bytes(b"others"), Bytes(b"key"), Output], -1);

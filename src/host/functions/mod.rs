@@ -37,17 +37,21 @@ impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
     }
 }
 
-/// Defines every built-in function, with what it needs and costs.
+/// Defines every built-in function, with what it needs and costs. [`HostCost`] documents the bases.
 fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
-    let cost = HostCost::default();
-    let nested = HostCost { base: 200, ..cost };
-    table.define(MODULE, "soch_read", Grant::ReadTable, cost, soch_read::soch_read::<H>)?;
-    table.define(MODULE, "soch_scan", Grant::ReadTable, cost, soch_scan::soch_scan::<H>)?;
-    table.define(MODULE, "soch_write", Grant::WriteTable, cost, soch_write::soch_write::<H>)?;
-    table.define(MODULE, "soch_delete", Grant::WriteTable, cost, soch_delete::soch_delete::<H>)?;
-    table.define(MODULE, "emit_metric", Grant::Always, cost, emit_metric::emit_metric::<H>)?;
-    table.define(MODULE, "log_message", Grant::Always, cost, log_message::log_message::<H>)?;
-    table.define(MODULE, "get_config", Grant::Always, cost, get_config::get_config::<H>)?;
+    let read = based(200);
+    let write = based(300);
+    table.define(MODULE, "soch_read", Grant::ReadTable, read, soch_read::soch_read::<H>)?;
+    table.define(MODULE, "soch_scan", Grant::ReadTable, read, soch_scan::soch_scan::<H>)?;
+    table.define(MODULE, "soch_write", Grant::WriteTable, write, soch_write::soch_write::<H>)?;
+    table.define(MODULE, "soch_delete", Grant::WriteTable, read, soch_delete::soch_delete::<H>)?;
+    let metric = based(200);
+    table.define(MODULE, "emit_metric", Grant::Always, metric, emit_metric::emit_metric::<H>)?;
+    let log = based(120);
+    table.define(MODULE, "log_message", Grant::Always, log, log_message::log_message::<H>)?;
+    let small = based(50);
+    table.define(MODULE, "get_config", Grant::Always, small, get_config::get_config::<H>)?;
+    let nested = based(500);
     table.define(
         MODULE,
         "call_plugin",
@@ -55,7 +59,12 @@ fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> R
         nested,
         call_plugin::call_plugin::<H>,
     )?;
-    table.define(MODULE, "last_answer", Grant::Always, cost, last_answer::last_answer::<H>)
+    table.define(MODULE, "last_answer", Grant::Always, small, last_answer::last_answer::<H>)
+}
+
+/// The default cost but for the base.
+fn based(base: u64) -> HostCost {
+    HostCost { base, ..HostCost::default() }
 }
 
 /// A length as a guest gets it.
