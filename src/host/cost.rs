@@ -10,10 +10,11 @@
 ///
 /// | function | base |
 /// |---|---|
-/// | `soch_read`, `soch_scan`, `soch_delete`, `emit_metric` | 200 |
-/// | `soch_write` | 300 |
-/// | `log_message` | 120 |
 /// | `get_config`, `last_answer` | 50 |
+/// | `log_message` | 120 |
+/// | `soch_read`, `soch_delete`, `emit_metric` | 160 |
+/// | `soch_scan` | 200 |
+/// | `soch_write` | 300 |
 /// | `call_plugin` (beside what the callee spends) | 500 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HostCost {

@@ -39,19 +39,15 @@ impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
 
 /// Defines every built-in function, with what it needs and costs. [`HostCost`] documents the bases.
 fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
-    let read = based(200);
-    let write = based(300);
-    table.define(MODULE, "soch_read", Grant::ReadTable, read, soch_read::soch_read::<H>)?;
-    table.define(MODULE, "soch_scan", Grant::ReadTable, read, soch_scan::soch_scan::<H>)?;
+    let (small, log, find, range) = (based(50), based(120), based(160), based(200));
+    let (write, nested) = (based(300), based(500));
+    table.define(MODULE, "soch_read", Grant::ReadTable, find, soch_read::soch_read::<H>)?;
+    table.define(MODULE, "soch_scan", Grant::ReadTable, range, soch_scan::soch_scan::<H>)?;
     table.define(MODULE, "soch_write", Grant::WriteTable, write, soch_write::soch_write::<H>)?;
-    table.define(MODULE, "soch_delete", Grant::WriteTable, read, soch_delete::soch_delete::<H>)?;
-    let metric = based(200);
-    table.define(MODULE, "emit_metric", Grant::Always, metric, emit_metric::emit_metric::<H>)?;
-    let log = based(120);
+    table.define(MODULE, "soch_delete", Grant::WriteTable, find, soch_delete::soch_delete::<H>)?;
+    table.define(MODULE, "emit_metric", Grant::Always, find, emit_metric::emit_metric::<H>)?;
     table.define(MODULE, "log_message", Grant::Always, log, log_message::log_message::<H>)?;
-    let small = based(50);
     table.define(MODULE, "get_config", Grant::Always, small, get_config::get_config::<H>)?;
-    let nested = based(500);
     table.define(
         MODULE,
         "call_plugin",
