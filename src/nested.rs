@@ -1,7 +1,7 @@
 //! One plugin called by another: the callee runs on the caller's native stack and budget.
 
 use crate::{
-    CallOptions, WasmPluginInstance,
+    CallOptions, ErrorKind, TrapCode, WasmPluginInstance,
     engine::{CallLimits, Failure},
     host::{Chain, ChainEnd, Host, HostError, Nested, NestedFailure, NestedLimits, NestedResult},
     report,
@@ -20,9 +20,14 @@ impl<H: Host> WasmPluginInstance<H> {
             Ok(prepared) => prepared,
             Err(failure) => return (0, Err(failure)),
         };
+        // A callee that is busy or gone is a status for the caller: no words, so no allocation.
+        let held = match self.try_hold() {
+            Ok(held) => held,
+            Err(kind) => return (0, Err(unavailable(kind, None))),
+        };
         let max = usize::try_from(nested.max_answer_bytes).unwrap_or(usize::MAX);
         let keep = |bytes: &[u8]| keep(bytes, max, answer);
-        let called = self.in_any_sandbox(|sandbox| {
+        let called = self.in_held(held, |sandbox| {
             let (spent, result) = self.spend_limits(limits, sandbox, |sandbox, limits| {
                 sandbox.call_bytes(index, nested.input, limits, keep)
             });
@@ -36,7 +41,7 @@ impl<H: Host> WasmPluginInstance<H> {
             });
             Ok((spent, result))
         });
-        called.unwrap_or_else(|error| (0, Err(unavailable(&error))))
+        called.unwrap_or_else(|error| (0, Err(unavailable(error.kind(), error.trap_code()))))
     }
 
     /// Finds the function and what it may use.
@@ -103,12 +108,11 @@ fn reason(failure: &Failure) -> NestedFailure {
 }
 
 /// What the caller is told of a callee that could not be called at all.
-fn unavailable(error: &crate::Error) -> NestedFailure {
-    use crate::ErrorKind;
-    match error.kind() {
+fn unavailable(kind: ErrorKind, trap: Option<TrapCode>) -> NestedFailure {
+    match kind {
         ErrorKind::Busy => NestedFailure::BUSY,
         ErrorKind::Unloaded | ErrorKind::NotReady => NestedFailure::NotFound,
         ErrorKind::OutOfFuel | ErrorKind::Deadline => NestedFailure::BUDGET,
-        _ => NestedFailure::trapped(error.trap_code().map_or(0, crate::TrapCode::code)),
+        _ => NestedFailure::trapped(trap.map_or(0, TrapCode::code)),
     }
 }

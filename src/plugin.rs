@@ -1,5 +1,7 @@
 //! One loaded plugin: its state, its calls, its statistics.
 
+mod sandboxes;
+
 use crate::{
     CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType, WasmInstanceConfig,
     WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue, WasmValues,
@@ -9,8 +11,8 @@ use crate::{
     pool::{Held, Place, Pool},
     report,
     schedule::SLICE_FUEL,
-    stats::{SlotCounts, function_total, total},
-    sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, fence},
+    stats::{function_total, total},
+    sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock},
 };
 use alloc::{boxed::Box, string::ToString, vec::Vec};
 
@@ -273,31 +275,6 @@ impl<H: Host> WasmPluginInstance<H> {
         Ok((slot, sandbox.ok_or_else(|| self.busy())?))
     }
 
-    /// Puts a leased sandbox back, if there is one and it can be used again.
-    pub(crate) fn put_back(&self, slot: usize, sandbox: Option<Box<Sandbox<H>>>) {
-        let sandbox = sandbox.filter(|sandbox| self.keeps(sandbox));
-        self.pool.put_back(slot, sandbox);
-        self.after_use();
-    }
-
-    /// The sandbox of a lease: a fresh one, if its own cannot be used any more.
-    #[inline]
-    pub(crate) fn usable<'s>(
-        &self,
-        sandbox: &'s mut Option<Box<Sandbox<H>>>,
-        slot: usize,
-    ) -> Result<&'s mut Sandbox<H>, Error> {
-        if !sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable()) {
-            *sandbox = None;
-            let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
-            *sandbox = Some(self.fresh(counts)?);
-        }
-        match sandbox {
-            Some(sandbox) => Ok(sandbox),
-            None => Err(self.busy()),
-        }
-    }
-
     /// Runs `call` in a free sandbox, which has the function at the index given.
     #[inline]
     pub(crate) fn in_sandbox<T>(
@@ -318,7 +295,16 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         call: impl FnOnce(&mut Sandbox<H>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let mut held = self.hold()?;
+        self.in_held(self.hold()?, call)
+    }
+
+    /// Runs `call` in the sandbox of a slot.
+    #[inline]
+    pub(crate) fn in_held<T>(
+        &self,
+        mut held: Held<'_, H>,
+        call: impl FnOnce(&mut Sandbox<H>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let sandbox = self.fill(&mut held)?;
         let result = call(sandbox);
         if !self.keeps(sandbox) {
@@ -390,71 +376,31 @@ impl<H: Host> WasmPluginInstance<H> {
 
     #[inline]
     fn hold(&self) -> Result<Held<'_, H>, Error> {
-        if self.unloaded.load(Ordering::Acquire) {
-            return Err(self.gone());
-        }
-        if !self.ready.load(Ordering::Acquire) {
-            let what = "it has not been initialised; call `init` first";
-            return Err(Error::host(ErrorKind::NotReady, what).in_plugin(self.name()));
-        }
-        self.pool.hold().ok_or_else(|| self.busy())
+        self.try_hold().map_err(|kind| self.unavailable(kind))
     }
 
-    /// Makes sure that there is a sandbox in the slot, and one that can be used.
+    /// Holds a free slot; the error is not yet put in words, which would allocate.
     #[inline]
-    fn fill<'h>(&self, held: &'h mut Held<'_, H>) -> Result<&'h mut Sandbox<H>, Error> {
-        let usable = matches!(&*held.place, Place::Idle(sandbox) if sandbox.is_usable());
-        if !usable {
-            self.refill(held)?;
+    pub(crate) fn try_hold(&self) -> Result<Held<'_, H>, ErrorKind> {
+        if self.unloaded.load(Ordering::Acquire) {
+            return Err(ErrorKind::Unloaded);
         }
-        match &mut *held.place {
-            Place::Idle(sandbox) => Ok(sandbox),
-            Place::Empty | Place::Out => Err(self.busy()),
+        if !self.ready.load(Ordering::Acquire) {
+            return Err(ErrorKind::NotReady);
         }
+        self.pool.hold().ok_or(ErrorKind::Busy)
     }
 
     #[cold]
-    fn refill(&self, held: &mut Held<'_, H>) -> Result<(), Error> {
-        *held.place = Place::Empty;
-        *held.place = Place::Idle(self.fresh(held.counts)?);
-        Ok(())
-    }
-
-    /// A new sandbox.
-    fn fresh(&self, counts: &Arc<SlotCounts>) -> Result<Box<Sandbox<H>>, Error> {
-        let code = self.code.read().clone().ok_or_else(|| self.gone())?;
-        let sandbox = Sandbox::start(&code, &self.context, counts)
-            .map_err(|failure| self.failed("", failure, &CallOptions::default(), ""))?;
-        self.trapped.store(false, Ordering::Relaxed);
-        Ok(Box::new(sandbox))
-    }
-
-    /// Whether a sandbox that was used may be used again.
-    #[inline]
-    fn keeps(&self, sandbox: &Sandbox<H>) -> bool {
-        if !sandbox.is_usable() {
-            self.trapped.store(true, Ordering::Relaxed);
-            return false;
+    fn unavailable(&self, kind: ErrorKind) -> Error {
+        match kind {
+            ErrorKind::Unloaded => self.gone(),
+            ErrorKind::NotReady => {
+                let what = "it has not been initialised; call `init` first";
+                Error::host(kind, what).in_plugin(self.name())
+            }
+            _ => self.busy(),
         }
-        self.context.config.reset == crate::ResetPolicy::OnTrap
-    }
-
-    /// Gives back what an unloaded plugin still holds. Every use of a sandbox ends here: either
-    /// this sees that the plugin was unloaded, or unloading finds the slot free.
-    #[inline]
-    fn after_use(&self) {
-        fence(Ordering::SeqCst);
-        if self.unloaded.load(Ordering::Relaxed) {
-            self.pool.clear();
-        }
-    }
-
-    /// Refuses new calls and drops everything that is not in use. Never waits.
-    pub(crate) fn unload(&self) {
-        self.unloaded.store(true, Ordering::Release);
-        fence(Ordering::SeqCst);
-        *self.code.write() = None;
-        self.pool.clear();
     }
 
     /// Puts a failure in words.

@@ -48,7 +48,7 @@ impl<H: Host> Code<H> {
         }
         let wasm = rewrite(wasm, &shape)?;
         let engine = Engine::new(&engine_config(config));
-        let module = Module::new(&engine, &*wasm).map_err(|error| invalid(&error))?;
+        let module = Module::new(&engine, &*wasm).map_err(|error| uncompilable(&error))?;
         let linker = link(&engine, &shape, config, table)?;
         Ok(Self {
             engine,
@@ -134,7 +134,7 @@ fn link<H: Host>(
         let spec = FunctionSpec {
             index,
             cost: function.cost,
-            granted: function.grant.is_possible(config),
+            granted: function.checks_grant || function.grant.is_possible(config),
         };
         function
             .body
@@ -156,6 +156,18 @@ pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     functions.into_boxed_slice()
+}
+
+/// Why wasmi does not compile a module: it is invalid, or too large for the interpreter's code.
+fn uncompilable(error: &wasmi::Error) -> Error {
+    use wasmi::errors::ErrorKind as Kind;
+    match error.kind() {
+        Kind::Translation(_) | Kind::ImplementationLimits(_) | Kind::Ir(_) => {
+            let what = format!("the interpreter cannot compile it: {error}");
+            Error::guest(ErrorKind::LimitExceeded, what)
+        }
+        _ => invalid(error),
+    }
 }
 
 /// How the interpreter is set up for one plugin.

@@ -186,7 +186,7 @@ fn enter<H: Host, R: HostResult>(
     data.call.meter.open(slice);
     let mut call = HostCall::new(&data.context, &mut data.call, memory, spec);
     let result = call.charge(spec.cost.base).and_then(|()| match spec.granted {
-        true => function(&mut call),
+        true => data.caught.run(|| function(&mut call)),
         false => Err(HostError::Denied),
     });
     let counts = data.call.counts.functions.get(spec.index);

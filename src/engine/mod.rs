@@ -15,6 +15,7 @@ mod run;
 mod sandbox;
 mod signature;
 mod store;
+mod unwind;
 mod values;
 
 pub(crate) use self::{

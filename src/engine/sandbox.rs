@@ -177,6 +177,9 @@ impl<H: Host> Sandbox<H> {
         let result = body(self);
         let spent = self.end(result.as_ref().err());
         self.store.data().call.counts.calls.add(1);
+        if result.is_err() {
+            self.store.data_mut().caught.resume();
+        }
         (spent, result)
     }
 

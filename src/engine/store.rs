@@ -1,6 +1,6 @@
 //! What a sandbox's store carries besides the guest's own state.
 
-use super::limiter::Limiter;
+use super::{limiter::Limiter, unwind::Caught};
 use crate::{
     host::{CallState, PluginContext},
     stats::SlotCounts,
@@ -15,6 +15,8 @@ pub(super) struct StoreData<H> {
     pub(super) context: Arc<PluginContext<H>>,
     pub(super) call: CallState,
     pub(super) limiter: Limiter,
+    /// A panic of the host's, until the guest that called it has been left.
+    pub(super) caught: Caught,
     /// The memory exported as `memory`, if there is one.
     pub(super) memory: Option<wasmi::Memory>,
     /// The host's references that the guest has been given. A store never frees one, so each
@@ -27,6 +29,7 @@ impl<H> StoreData<H> {
         Self {
             call: CallState::new(context.config.enable_fuel, Arc::clone(&counts)),
             limiter: Limiter::new(&context.config, counts),
+            caught: Caught::default(),
             context,
             memory: None,
             extern_refs: heapless::Vec::new(),

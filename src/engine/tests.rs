@@ -134,3 +134,12 @@ fn a_call_is_stopped_at_its_limit_in_slices_of_any_size() {
         assert!((12_200..=12_345).contains(&spent), "spent {spent} in slices of {slice}");
     }
 }
+
+#[test]
+fn a_function_too_large_for_the_interpreter_is_over_a_limit_not_invalid() {
+    let body = "(i64.const 77777777777) ".repeat(70_000) + &"drop ".repeat(70_000);
+    let wasm = wat::parse_str(format!("(module (func {body}))")).unwrap();
+    let table = HostFunctionTable::<EmbeddedHost>::new().finish().unwrap();
+    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table).err().unwrap();
+    assert_eq!(error.kind(), crate::ErrorKind::LimitExceeded, "{error}");
+}

@@ -60,7 +60,8 @@ pub(crate) struct FunctionSpec {
     /// Its index in the registry's table.
     pub(crate) index: usize,
     pub(crate) cost: HostCost,
-    /// Whether the plugin holds the grant, as far as that depends on no argument.
+    /// Whether the plugin holds the grant, as far as that depends on no argument; always, for a
+    /// function that checks its grant itself.
     pub(crate) granted: bool,
 }
 

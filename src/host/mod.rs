@@ -41,6 +41,9 @@ use core::fmt;
 ///
 /// No lock of this library is held while a method runs. Methods may be called from several threads
 /// at once.
+///
+/// A method, or a function of the embedder's own, that panics ends the guest's call, whose sandbox
+/// is not used again; the panic goes on from the call of the plugin (with the feature `std`).
 pub trait Host: Send + Sync + Sized + 'static {
     /// Finds the value of `key` in `table`, gives it to [`Output::write_value`] and returns its
     /// full length.

@@ -36,6 +36,8 @@ pub(crate) struct HostFunction<H: Host> {
     pub(crate) module: Box<str>,
     pub(crate) name: Box<str>,
     pub(crate) grant: Grant,
+    /// Whether the function checks its grant itself, after the name that the grant is for.
+    pub(crate) checks_grant: bool,
     pub(crate) cost: HostCost,
     pub(crate) body: HostBody<H>,
 }
@@ -67,12 +69,28 @@ impl<H: Host, const N: usize> HostFunctionTable<H, N> {
         cost: HostCost,
         function: impl IntoHostFunction<H, P, R>,
     ) -> Result<(), Error> {
-        if self.functions.iter().any(|f| &*f.module == module && &*f.name == name) {
+        let (module, name, body) = (module.into(), name.into(), function.into_body());
+        self.push(HostFunction { module, name, grant, checks_grant: false, cost, body })
+    }
+
+    /// Adds a function that checks its grant itself, after the name that the grant is for.
+    pub(super) fn define_checking<P, R>(
+        &mut self,
+        (module, name): (&str, &str),
+        grant: Grant,
+        cost: HostCost,
+        function: impl IntoHostFunction<H, P, R>,
+    ) -> Result<(), Error> {
+        let (module, name, body) = (module.into(), name.into(), function.into_body());
+        self.push(HostFunction { module, name, grant, checks_grant: true, cost, body })
+    }
+
+    fn push(&mut self, function: HostFunction<H>) -> Result<(), Error> {
+        let HostFunction { module, name, .. } = &function;
+        if self.functions.iter().any(|f| f.module == *module && f.name == *name) {
             return Err(full(format!("the table of host functions has a `{module}` `{name}`")));
         }
-        let body = function.into_body();
-        let entry = HostFunction { module: module.into(), name: name.into(), grant, cost, body };
-        self.functions.push(entry).map_err(|_| {
+        self.functions.push(function).map_err(|HostFunction { module, name, .. }| {
             full(format!(
                 "the table of host functions is full at {N}: no room for `{module}` `{name}`"
             ))

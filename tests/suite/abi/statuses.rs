@@ -1,0 +1,145 @@
+//! What a host answers with, and the status that the guest sees.
+
+use crate::{
+    probe::{FUNCTIONS, Probe, ordinary},
+    support::fixture,
+};
+use log::Level;
+use wasm_runtime::{
+    ErrorKind, Host, HostCall, HostError, LogMessage, Metric, Output, WasmPluginRegistry,
+};
+
+/// A host in which everything fails in one way.
+struct Failing(HostError);
+
+impl Host for Failing {
+    fn read(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: &str,
+        _: &[u8],
+        _: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        Err(self.0)
+    }
+    fn scan(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: &str,
+        _: &[u8],
+        _: u32,
+        _: &mut Output<'_>,
+    ) -> Result<(), HostError> {
+        Err(self.0)
+    }
+    fn write(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: &str,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<bool, HostError> {
+        Err(self.0)
+    }
+    fn delete(&self, _: &mut HostCall<'_, Self>, _: &str, _: &[u8]) -> Result<(), HostError> {
+        Err(self.0)
+    }
+    fn emit_metric(&self, _: &mut HostCall<'_, Self>, _: &Metric<'_>) -> Result<(), HostError> {
+        Err(self.0)
+    }
+    fn log(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: Level,
+        _: LogMessage<'_>,
+    ) -> Result<(), HostError> {
+        Err(self.0)
+    }
+    fn setting(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: &str,
+        _: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        Err(self.0)
+    }
+}
+
+/// A host that implements nothing.
+struct Bare;
+
+impl Host for Bare {}
+
+/// The functions that a host implements, whose settings the configuration does not have.
+fn asks_the_host() -> impl Iterator<Item = &'static crate::probe::Function> {
+    FUNCTIONS.iter().filter(|function| !matches!(function.name, "call_plugin" | "last_answer"))
+}
+
+fn probe<H: Host>(host: H) -> Probe<H> {
+    let config = wasm_runtime::WasmInstanceConfig { settings: vec![], ..ordinary() };
+    Probe::on(WasmPluginRegistry::with_host(host), config)
+}
+
+#[test]
+fn every_failure_of_a_host_reaches_the_guest_as_its_status() {
+    let statuses = [
+        (HostError::Denied, -1),
+        (HostError::NotFound, -2),
+        (HostError::InvalidArguments, -3),
+        (HostError::Failed, -4),
+        (HostError::LimitReached, -5),
+        (HostError::NotSupported, -6),
+        (HostError::PluginFailed, -7),
+    ];
+    for (error, status) in statuses {
+        let probe = probe(Failing(error));
+        for function in asks_the_host() {
+            let answer = probe.call_values(function.name, &function.args(function.pairs));
+            assert_eq!(answer.unwrap(), status, "{} with {error:?}", function.name);
+        }
+    }
+}
+
+#[test]
+fn a_failure_without_a_status_ends_the_call() {
+    let ends = [
+        (HostError::OutOfFuel, ErrorKind::OutOfFuel),
+        (HostError::Deadline, ErrorKind::Deadline),
+        (HostError::Abort("the disk is on fire"), ErrorKind::Host),
+    ];
+    for (end, kind) in ends {
+        for function in asks_the_host() {
+            let probe = probe(Failing(end));
+            let answer = probe.call_values(function.name, &function.args(function.pairs));
+            let error = answer.unwrap_err();
+            assert_eq!(error.kind(), kind, "{}", function.name);
+            if kind == ErrorKind::Host {
+                let text = error.to_string();
+                assert!(text.contains("the disk is on fire") && text.contains(function.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_host_that_implements_nothing_supports_nothing_and_has_no_settings() {
+    let probe = probe(Bare);
+    for function in asks_the_host() {
+        let answer = probe.call_values(function.name, &function.args(function.pairs)).unwrap();
+        let expected = if function.name == "get_config" { -2 } else { -6 };
+        assert_eq!(answer, expected, "{}", function.name);
+    }
+    probe.registry.load("echo", &fixture("echo"), ordinary()).unwrap();
+    for function in FUNCTIONS.iter().filter(|f| matches!(f.name, "call_plugin" | "last_answer")) {
+        let answer = probe.call_values(function.name, &function.args(function.pairs)).unwrap();
+        assert_eq!(answer, function.answer, "{}", function.name);
+    }
+}
+
+#[test]
+fn the_ordinary_call_of_every_function_succeeds() {
+    let probe = Probe::new();
+    for function in &FUNCTIONS {
+        assert_eq!(probe.run(function, function.pairs), function.answer, "{}", function.name);
+    }
+}
