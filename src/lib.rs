@@ -78,3 +78,8 @@ pub use crate::{
     trap::TrapCode,
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
 };
+
+/// The README's example, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

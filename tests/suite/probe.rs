@@ -48,20 +48,20 @@ const fn function(
 /// Every host function that an `EmbeddedHost` has storage for.
 pub static FUNCTIONS: [Function; 9] = [
     // Key, value.
-    function("soch_read", &[TABLE, KEY, OUT], (1, Some(2)), 3, (20, 4)),
+    function("soch_read", &[TABLE, KEY, OUT], (1, Some(2)), 3, (160, 4)),
     // Key, one row, its bytes.
-    function("soch_scan", &[TABLE, KEY, OUT], (1, Some(2)), 14, (20, 12)),
-    function("soch_write", &[TABLE, KEY, VALUE], (1, None), 1, (20, 4)),
-    function("soch_delete", &[TABLE, KEY], (1, None), 1, (20, 2)),
+    function("soch_scan", &[TABLE, KEY, OUT], (1, Some(2)), 14, (200, 12)),
+    function("soch_write", &[TABLE, KEY, VALUE], (1, None), 1, (300, 4)),
+    function("soch_delete", &[TABLE, KEY], (1, None), 1, (160, 2)),
     // Name, labels.
-    function("emit_metric", &[TABLE, LABELS], (1, None), 0, (20, 4)),
-    function("log_message", &[VALUE], (0, None), 0, (20, 2)),
+    function("emit_metric", &[TABLE, LABELS], (1, None), 0, (160, 4)),
+    function("log_message", &[VALUE], (0, None), 0, (120, 2)),
     // Name, value.
-    function("get_config", &[TABLE, OUT], (1, Some(1)), 4, (20, 4)),
+    function("get_config", &[TABLE, OUT], (1, Some(1)), 4, (50, 4)),
     // Input, answer; and what the callee spends.
-    function("call_plugin", &[PLUGIN, PLUGIN, VALUE, OUT], (2, Some(3)), 4, (200, 4)),
+    function("call_plugin", &[PLUGIN, PLUGIN, VALUE, OUT], (2, Some(3)), 4, (500, 4)),
     // An empty answer.
-    function("last_answer", &[OUT], (0, Some(0)), 0, (20, 0)),
+    function("last_answer", &[OUT], (0, Some(0)), 0, (50, 0)),
 ];
 
 impl Function {

@@ -37,44 +37,40 @@ impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
     }
 }
 
-/// Defines every built-in function, with what it needs and costs.
+/// Defines every built-in function, with what it needs and costs. [`HostCost`] documents the bases.
 fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
-    let cost = HostCost::default();
-    let nested = HostCost { base: 200, ..cost };
-    table.define_checking(
-        (MODULE, "soch_read"),
-        Grant::ReadTable,
-        cost,
-        soch_read::soch_read::<H>,
-    )?;
-    table.define_checking(
-        (MODULE, "soch_scan"),
-        Grant::ReadTable,
-        cost,
-        soch_scan::soch_scan::<H>,
-    )?;
+    use Grant::{Always, CallPlugin, ReadTable, WriteTable};
+    let (small, log, find, range) = (based(50), based(120), based(160), based(200));
+    let (write, nested) = (based(300), based(500));
+    table.define_checking((MODULE, "soch_read"), ReadTable, find, soch_read::soch_read::<H>)?;
+    table.define_checking((MODULE, "soch_scan"), ReadTable, range, soch_scan::soch_scan::<H>)?;
     table.define_checking(
         (MODULE, "soch_write"),
-        Grant::WriteTable,
-        cost,
+        WriteTable,
+        write,
         soch_write::soch_write::<H>,
     )?;
     table.define_checking(
         (MODULE, "soch_delete"),
-        Grant::WriteTable,
-        cost,
+        WriteTable,
+        find,
         soch_delete::soch_delete::<H>,
     )?;
-    table.define(MODULE, "emit_metric", Grant::Always, cost, emit_metric::emit_metric::<H>)?;
-    table.define(MODULE, "log_message", Grant::Always, cost, log_message::log_message::<H>)?;
-    table.define(MODULE, "get_config", Grant::Always, cost, get_config::get_config::<H>)?;
+    table.define(MODULE, "emit_metric", Always, find, emit_metric::emit_metric::<H>)?;
+    table.define(MODULE, "log_message", Always, log, log_message::log_message::<H>)?;
+    table.define(MODULE, "get_config", Always, small, get_config::get_config::<H>)?;
     table.define_checking(
         (MODULE, "call_plugin"),
-        Grant::CallPlugin,
+        CallPlugin,
         nested,
         call_plugin::call_plugin::<H>,
     )?;
-    table.define(MODULE, "last_answer", Grant::Always, cost, last_answer::last_answer::<H>)
+    table.define(MODULE, "last_answer", Always, small, last_answer::last_answer::<H>)
+}
+
+/// The default cost but for the base.
+fn based(base: u64) -> HostCost {
+    HostCost { base, ..HostCost::default() }
 }
 
 /// A length as a guest gets it.

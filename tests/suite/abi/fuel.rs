@@ -80,7 +80,7 @@ fn a_value_is_charged_in_full_whether_it_fits_or_not() {
         for cap in [0, len - 1, len, len + 1] {
             if cap >= 0 {
                 let charged = probe.charged(read, &[TABLE, key, (OUT.0, cap)]);
-                assert_eq!(charged, (len, 20 + 2 + bytes(len)), "{len} bytes into {cap}");
+                assert_eq!(charged, (len, read.base + 2 + bytes(len)), "{len} bytes into {cap}");
             }
         }
     }
@@ -91,8 +91,9 @@ fn a_setting_is_charged_in_full_whether_it_fits_or_not() {
     let setting = ("users".to_string(), "x".repeat(200));
     let probe = Probe::with(WasmInstanceConfig { settings: vec![setting], ..ordinary() });
     for cap in [0, 199, 200, 4096] {
-        let charged = probe.charged(named("get_config"), &[TABLE, (OUT.0, cap)]);
-        assert_eq!(charged, (200, 20 + 2 + 8));
+        let config = named("get_config");
+        let charged = probe.charged(config, &[TABLE, (OUT.0, cap)]);
+        assert_eq!(charged, (200, config.base + 2 + 8));
     }
 }
 
@@ -101,9 +102,10 @@ fn what_is_not_found_is_charged_for_its_key() {
     let probe = Probe::new();
     for len in [0, 1, 64, 65, 4096] {
         let key = (16_384, len);
-        let expected = (-2, 20 + bytes(len));
-        assert_eq!(probe.charged(named("soch_read"), &[TABLE, key, OUT]), expected);
-        assert_eq!(probe.charged(named("soch_delete"), &[TABLE, key]), expected);
+        let (read, delete) = (named("soch_read"), named("soch_delete"));
+        let expected = |function: &Function| (-2, function.base + bytes(len));
+        assert_eq!(probe.charged(read, &[TABLE, key, OUT]), expected(read));
+        assert_eq!(probe.charged(delete, &[TABLE, key]), expected(delete));
     }
 }
 
@@ -112,8 +114,9 @@ fn a_write_is_charged_for_its_key_and_its_value() {
     let probe = Probe::new();
     for (key_len, value_len) in [(0, 0), (1, 64), (65, 65), (4096, 60_000)] {
         let pairs = [TABLE, (16_384, key_len), (32_768, value_len)];
-        let (_, fuel) = probe.charged(named("soch_write"), &pairs);
-        assert_eq!(fuel, 20 + bytes(key_len) + bytes(value_len));
+        let write = named("soch_write");
+        let (_, fuel) = probe.charged(write, &pairs);
+        assert_eq!(fuel, write.base + bytes(key_len) + bytes(value_len));
     }
 }
 
@@ -128,14 +131,14 @@ fn a_scan_is_charged_for_each_row_it_reads_and_its_bytes() {
         let from = probe.put(2048, from);
         probe.charged(named("soch_scan"), &[TABLE, from, (OUT.0, cap)])
     };
-    let row = 8 + bytes(101);
+    let (base, row) = (named("soch_scan").base, 8 + bytes(101));
     // The last of them is the ordinary row: 3 bytes of key and 3 of value.
-    assert_eq!(scan(b"a", 4096), (3 * 109 + 14, 20 + 2 + 3 * row + 8 + 2));
-    assert_eq!(scan(b"c", 109), (109, 20 + 2 + row + 8 + 2));
+    assert_eq!(scan(b"a", 4096), (3 * 109 + 14, base + 2 + 3 * row + 8 + 2));
+    assert_eq!(scan(b"c", 109), (109, base + 2 + row + 8 + 2));
     // The first that does not fit was found and read.
-    assert_eq!(scan(b"a", 109), (109, 20 + 2 + 2 * row));
-    assert_eq!(scan(b"a", 108), (-5, 20 + 2 + row));
-    assert_eq!(scan(b"z", 4096), (0, 20 + 2));
+    assert_eq!(scan(b"a", 109), (109, base + 2 + 2 * row));
+    assert_eq!(scan(b"a", 108), (-5, base + 2 + row));
+    assert_eq!(scan(b"z", 4096), (0, base + 2));
 }
 
 #[test]
@@ -143,15 +146,17 @@ fn a_log_line_and_a_metric_are_charged_for_their_bytes() {
     let probe = Probe::new();
     for len in [0, 1, 64, 65, 1024] {
         let line = probe.put(OUT.0, &vec![b'x'; usize::try_from(len).unwrap()]);
-        assert_eq!(probe.charged(named("log_message"), &[line]), (0, 20 + bytes(len)));
+        let log = named("log_message");
+        assert_eq!(probe.charged(log, &[line]), (0, log.base + bytes(len)));
     }
     let name = probe.put(OUT.0, &[b'x'; 65]);
-    assert_eq!(probe.charged(named("emit_metric"), &[name, (0, 0)]), (0, 20 + bytes(65)));
+    let metric = named("emit_metric");
+    assert_eq!(probe.charged(metric, &[name, (0, 0)]), (0, metric.base + bytes(65)));
     // Over the number of series there is the same price.
     for i in 0..300 {
         let name = probe.put(OUT.0, format!("m{i}").as_bytes());
-        let (status, fuel) = probe.charged(named("emit_metric"), &[name, (0, 0)]);
-        assert_eq!(fuel, 22);
+        let (status, fuel) = probe.charged(metric, &[name, (0, 0)]);
+        assert_eq!(fuel, metric.base + 2);
         assert_eq!(status, if i < 255 { 0 } else { -5 });
     }
 }
@@ -167,7 +172,7 @@ fn a_call_of_a_plugin_is_charged_what_the_callee_spends_and_both_copies() {
         let (answer, fuel) = probe.charged(call, &pairs);
         let spent = callee.stats().total_fuel_consumed - before;
         assert!(spent > 0);
-        assert_eq!((answer, fuel), (len, 200 + bytes(len) + spent + bytes(len)));
+        assert_eq!((answer, fuel), (len, call.base + bytes(len) + spent + bytes(len)));
     }
 }
 
@@ -176,7 +181,7 @@ fn a_call_of_nobody_is_charged_its_base_and_its_input() {
     let probe = Probe::new();
     let nobody = probe.put(2048, b"nobody");
     let pairs = [nobody, TABLE, VALUE, OUT];
-    assert_eq!(probe.charged(named("call_plugin"), &pairs), (-2, 200 + 2));
+    assert_eq!(probe.charged(named("call_plugin"), &pairs), (-2, named("call_plugin").base + 2));
     let pairs = [named("call_plugin").pairs[0], KEY, VALUE, OUT];
-    assert_eq!(probe.charged(named("call_plugin"), &pairs), (-2, 200 + 2));
+    assert_eq!(probe.charged(named("call_plugin"), &pairs), (-2, named("call_plugin").base + 2));
 }

@@ -1,0 +1,207 @@
+#!/bin/bash
+# Everything that must hold before a change is taken; CI runs the same.
+#
+#   ./test.sh          all of it, 20 to 30 minutes from a fresh clone on two cores
+#   ./test.sh host     without the parts that need Debian's compilers for devices and guests
+#   ./test.sh quick    for the inner loop: formatting, clippy, debug tests, quickstart
+#
+#   --without-third-party   leaves out the modules from npm, for machines without a network
+#
+# What is missing is installed from Debian's packages when run as root; otherwise it is named, and the part fails.
+# A part that fails does not stop the others.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+scope=all third_party=yes
+for argument in "$@"; do
+    case $argument in
+        all | host | quick) scope=$argument ;;
+        --without-third-party) third_party=no ;;
+        *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+done
+
+target=${CARGO_TARGET_DIR:-$PWD/target}
+mkdir -p "$target"
+log=$target/test.log
+: >"$log"
+passed=() failed=() left_out=()
+export CARGO_TERM_COLOR=never
+
+main() {
+    case $scope in
+        quick) quick ;;
+        host) host ;;
+        all) host; devices_and_guests ;;
+    esac
+    summary
+}
+
+quick() {
+    part "formatting" cargo fmt --check
+    part "clippy" cargo clippy --all-targets -- -D warnings
+    part "tests, debug" cargo test
+    part "example quickstart" cargo run --release --example quickstart
+}
+
+host() {
+    part "formatting" formatting
+    part "clippy, default features" cargo clippy --all-targets -- -D warnings
+    part "clippy, no default features" cargo clippy --no-default-features -- -D warnings
+    part "clippy, all features" cargo clippy --all-targets --all-features -- -D warnings
+    part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
+    part "README names tests that exist" readme_links
+    part "tests, debug" cargo test
+    part "tests, release, threads of 128 KiB" small_stack
+    part "examples" examples
+    part "tests, release, portable dispatch" cargo test --release --features portable-dispatch
+    part "feature combinations" feature_combinations
+    part "unsound build: refuses" dispatch_check refuses
+    part "unsound build, portable dispatch: runs" dispatch_check runs --features portable-dispatch
+    if [ $third_party = yes ]; then
+        part "third-party modules" third_party
+    else
+        leave_out "third-party modules"
+    fi
+}
+
+devices_and_guests() {
+    part "fixtures match their sources" fixtures
+    for triple in thumbv7em-none-eabihf riscv32imac-unknown-none-elf aarch64-unknown-none; do
+        part "no_std: $triple" check_device $triple
+    done
+}
+
+# --- parts ---------------------------------------------------------------------------------------------------------
+
+formatting() {
+    cargo fmt --check
+    cargo fmt --check --manifest-path fixtures/tool/Cargo.toml
+    cargo fmt --check --all --manifest-path fixtures/rust/Cargo.toml
+}
+
+# The variable sets the stack of every thread that names none: of the test threads, and of rustc's if it had to
+# compile then. The main thread only starts them.
+small_stack() {
+    cargo test --release --lib --tests --no-run
+    RUST_MIN_STACK=131072 cargo test --release --lib --tests
+}
+
+examples() {
+    cargo build --release --examples
+    local example
+    for example in examples/*.rs; do
+        example=$(basename "$example" .rs)
+        echo "--- $example"
+        cargo run --quiet --release --example "$example"
+    done
+    cargo run --quiet --release --example dispatch_check -- runs
+}
+
+feature_combinations() {
+    cargo check --no-default-features
+    cargo check --no-default-features --features simd
+    cargo check --features mmap
+    cargo check --all-features
+}
+
+# Tail calls are lost with debug assertions: the library must notice instead of overflowing the stack.
+dispatch_check() {
+    local expected=$1
+    shift
+    cargo run --profile release-with-assertions --example dispatch_check "$@" -- "$expected"
+}
+
+third_party() {
+    need npm npm || return 1
+    tests/third_party.sh
+}
+
+fixtures() {
+    debian_compilers || return 1
+    need clang-19 clang-19 || return 1
+    need wasm-ld-22 lld-22 || return 1
+    fixtures/build.sh --check
+}
+
+# With rustup's standard library for the target if it is there; otherwise Debian's compiler builds core and alloc.
+check_device() {
+    local check=(check --no-default-features --target "$1" --target-dir "$target/devices")
+    if rustup target list --installed 2>/dev/null | grep -qx "$1"; then
+        cargo "${check[@]}"
+        return
+    fi
+    debian_compilers || return 1
+    RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "${check[@]}" -Zbuild-std=core,alloc
+}
+
+# Every `[`test_name`](file)` of the README.
+readme_links() {
+    local wrong=0 count=0 name file
+    while IFS=$'\t' read -r name file; do
+        count=$((count + 1))
+        grep -q "fn $name\b" "$file" || { echo "README: no test $name in $file"; wrong=1; }
+    done < <(grep -oE '\[`[a-z0-9_]+`\]\([a-z0-9_/]+\.rs\)' README.md | sed -E 's/\[`([^`]+)`\]\(([^)]+)\)/\1\t\2/')
+    echo "$count tests are linked"
+    [ $wrong -eq 0 ] && [ $count -gt 0 ]
+}
+
+# --- what is missing -----------------------------------------------------------------------------------------------
+
+debian_compilers() {
+    need /usr/bin/rustc rustc-web || return 1
+    need /usr/bin/cargo cargo-web || return 1
+    need "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" rust-web-src
+}
+
+# need COMMAND-OR-FILE PACKAGE
+need() {
+    present "$1" && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        [ -n "${updated-}" ] || apt-get update -qq
+        updated=yes
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2" >/dev/null
+    fi
+    present "$1" && return
+    echo "missing: $1 (Debian: apt-get install --no-install-recommends $2)" >&2
+    return 1
+}
+
+present() {
+    command -v "$1" >/dev/null || [ -f "$1" ]
+}
+
+# --- running -------------------------------------------------------------------------------------------------------
+
+# part TITLE COMMAND...
+part() {
+    local title=$1 began=$SECONDS status
+    shift
+    printf '\n=== %s\n' "$title" | tee -a "$log"
+    # In a shell of its own, where `set -e` holds although the status is looked at.
+    set +e
+    (set -e; "$@") </dev/null 2>&1 | tee -a "$log"
+    status=${PIPESTATUS[0]}
+    set -e
+    if [ $status -eq 0 ]; then passed+=("$title"); else failed+=("$title"); fi
+    printf -- '--- %s: %s, %d s\n' "$title" "$([ $status -eq 0 ] && echo passed || echo "FAILED ($status)")" \
+        $((SECONDS - began)) | tee -a "$log"
+}
+
+leave_out() {
+    left_out+=("$1")
+    printf '\n=== %s\nNOT RUN, as asked\n' "$1" | tee -a "$log"
+}
+
+summary() {
+    printf '\n=== all parts, %d s\n' $SECONDS
+    for title in "${failed[@]}"; do echo "FAILED: $title"; done
+    for title in "${left_out[@]}"; do echo "NOT RUN: $title"; done
+    awk -v parts=${#passed[@]} -v failed=${#failed[@]} -v out=${#left_out[@]} '
+        /^test result:/ { ok += $4; bad += $6; ignored += $8 }
+        END { printf "total: %d parts passed, %d failed, %d not run; %d tests passed, %d failed, %d ignored\n",
+              parts, failed, out, ok, bad, ignored }' "$log"
+    [ ${#failed[@]} -eq 0 ]
+}
+
+main
