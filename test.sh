@@ -38,7 +38,7 @@ main() {
 }
 
 quick() {
-    part "formatting" cargo fmt --check
+    part "formatting" cargo fmt --check -- --color never
     part "clippy" cargo clippy --all-targets -- -D warnings
     part "tests, debug" cargo test
     part "example quickstart" cargo run --release --example quickstart
@@ -75,9 +75,9 @@ devices_and_guests() {
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 formatting() {
-    cargo fmt --check
-    cargo fmt --check --manifest-path fixtures/tool/Cargo.toml
-    cargo fmt --check --all --manifest-path fixtures/rust/Cargo.toml
+    cargo fmt --check -- --color never
+    cargo fmt --check --manifest-path fixtures/tool/Cargo.toml -- --color never
+    cargo fmt --check --all --manifest-path fixtures/rust/Cargo.toml -- --color never
 }
 
 # The variable sets the stack of every thread that names none: of the test threads, and of rustc's if it had to

@@ -45,7 +45,7 @@ mod caught {
 
     /// Without `std` there is nothing to catch.
     #[derive(Debug, Default)]
-    pub(crate) struct Caught;
+    pub(crate) struct Caught {}
 
     impl Caught {
         #[inline]
