@@ -242,7 +242,7 @@ fn allocating_and_freeing_run_on_the_call_s_deadline() {
     for module in ["liar_alloc_loop", "liar_free_loop"] {
         let registry = WasmPluginRegistry::builder().clock(StepClock::new(1_000)).build().unwrap();
         let capabilities =
-            WasmPluginCapabilities { fuel_limit: 1 << 40, timeout_ms: 20, ..all_granted() };
+            WasmPluginCapabilities { fuel_limit: 200_000_000, timeout_ms: 20, ..all_granted() };
         let wasm = fixture(&format!("misbehaving/{module}"));
         registry.load("plugin", &wasm, config(capabilities)).unwrap();
         let plugin = registry.get("plugin").unwrap();

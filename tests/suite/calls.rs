@@ -210,7 +210,8 @@ fn fuel_is_narrowed_for_one_call_and_never_widened() {
 /// An endless plugin on a clock that goes on by a millisecond each time it is read.
 fn endless(timeout_ms: u64) -> (WasmPluginRegistry, Arc<WasmPluginInstance>) {
     let registry = WasmPluginRegistry::builder().clock(StepClock::new(1_000)).build().unwrap();
-    let capabilities = WasmPluginCapabilities { fuel_limit: 1 << 40, timeout_ms, ..all_granted() };
+    let capabilities =
+        WasmPluginCapabilities { fuel_limit: 200_000_000, timeout_ms, ..all_granted() };
     let wasm = fixture("misbehaving/endless_loop");
     registry.load("plugin", &wasm, config(capabilities)).unwrap();
     let plugin = registry.get("plugin").unwrap();
@@ -242,7 +243,7 @@ fn the_timeout_is_narrowed_for_one_call_and_never_widened() {
 fn a_narrowed_timeout_holds_where_the_plugin_s_own_is_switched_off() {
     let registry = WasmPluginRegistry::builder().clock(StepClock::new(1_000)).build().unwrap();
     let capabilities =
-        WasmPluginCapabilities { fuel_limit: 1 << 40, timeout_ms: 3, ..all_granted() };
+        WasmPluginCapabilities { fuel_limit: 200_000_000, timeout_ms: 3, ..all_granted() };
     let config = WasmInstanceConfig { enable_epochs: false, ..config(capabilities) };
     registry.load("plugin", &fixture("misbehaving/endless_loop"), config).unwrap();
     let plugin = registry.get("plugin").unwrap();
