@@ -119,7 +119,12 @@ fn an_answer_longer_than_the_output_leaves_it_as_it_was() {
         assert_error(&error, ErrorKind::LimitExceeded, &["`plugin`", function, "5 bytes", "4"]);
         assert_eq!(output, *b"____");
     }
-    // It was no trap: the blocks are freed and the sandbox is the same.
+    // The blocks are freed all the same: had they been left, 16 MiB would not do.
+    for _ in 0..50 {
+        let error = plugin.call_bytes_into("copy", &[7; 1_000_000], &mut output).unwrap_err();
+        assert_error(&error, ErrorKind::LimitExceeded, &["1000000 bytes"]);
+    }
+    // It was no trap: the sandbox is the same.
     assert_eq!(plugin.call_bytes_into("copy", b"four", &mut output).unwrap(), 4);
     assert_eq!(plugin.stats().sandboxes_started, 1);
     assert_eq!(plugin.stats().trap_count, 0);
