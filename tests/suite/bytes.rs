@@ -267,3 +267,31 @@ fn a_plugin_without_the_convention_is_told_so() {
     assert_error(&error, BadGuestAnswer, &["byte convention", "`memory`", "`soch_alloc`"]);
     assert_eq!(call_i32(&plugin, "ping", &[]).unwrap(), 1);
 }
+
+#[test]
+fn every_pointer_the_guest_gave_is_freed_once_and_null_never() {
+    let wasm = crate::support::wat(
+        r#"(module (memory (export "memory") 1) (global $frees (mut i32) (i32.const 0))
+            (func (export "soch_alloc") (param i32) (result i32) (i32.const 64))
+            (func (export "soch_free") (param i32 i32)
+                (global.set $frees (i32.add (global.get $frees) (i32.const 1))))
+            (func (export "elsewhere") (param i32 i32) (result i64) (i64.const 0x8000000004))
+            (func (export "in_place") (param i32 i32) (result i64) (i64.const 0x4000000002))
+            (func (export "empty") (param i32 i32) (result i64) (i64.const 0x8000000000))
+            (func (export "null") (param i32 i32) (result i64) (i64.const 0))
+            (func (export "frees") (result i32) (global.get $frees)))"#,
+    );
+    for (function, input, frees) in [
+        ("elsewhere", "in", 2),
+        ("elsewhere", "", 1),
+        ("in_place", "in", 1),
+        ("empty", "in", 2),
+        ("null", "in", 1),
+        ("null", "", 0),
+    ] {
+        let config = WasmInstanceConfig { max_instances: 1, ..config(all_granted()) };
+        let (_registry, plugin) = load(&wasm, config);
+        plugin.call_bytes(function, input.as_bytes()).unwrap();
+        assert_eq!(call_i32(&plugin, "frees", &[]).unwrap(), frees, "{function} {input:?}");
+    }
+}
