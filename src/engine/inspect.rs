@@ -149,7 +149,12 @@ pub(super) fn invalid(error: &impl core::fmt::Display) -> Error {
     Error::guest(ErrorKind::InvalidModule, format!("not a valid module: {error}"))
 }
 
-fn limit(what: &str, value: impl Into<u64>, max: impl Into<u64>, name: &str) -> Result<(), Error> {
+fn limit(
+    what: impl core::fmt::Display,
+    value: impl Into<u64>,
+    max: impl Into<u64>,
+    name: &str,
+) -> Result<(), Error> {
     let (value, max) = (value.into(), max.into());
     match value <= max {
         true => Ok(()),
@@ -357,7 +362,7 @@ impl Reader<'_> {
         self.shape.bodies += 1;
         let size = body.range().len() as u64;
         let max = self.limits.max_body_bytes;
-        limit(&format!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;
+        limit(format_args!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;
         let mut locals = 0_u64;
         for group in body.get_locals_reader().map_err(|error| invalid(&error))? {
             let (count, ty) = group.map_err(|error| invalid(&error))?;
@@ -365,7 +370,7 @@ impl Reader<'_> {
             locals = locals.saturating_add(count.into());
         }
         let max = self.limits.max_locals;
-        limit(&format!("locals in function {index}"), locals, max, "max_locals")?;
+        limit(format_args!("locals in function {index}"), locals, max, "max_locals")?;
         check_end(body, index)
     }
 }
