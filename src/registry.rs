@@ -115,6 +115,7 @@ impl<H: Host> WasmPluginRegistry<H> {
         let reservation = self.inner.reserve(name)?;
         let plugin = WasmPluginInstance::build(name, wasm, config, &self.origin())?;
         plugin.init()?;
+        log::debug!("plugin `{name}` of tenant `{}` loaded", plugin.tenant());
         reservation.fill(Arc::new(plugin));
         Ok(())
     }

@@ -68,6 +68,7 @@ impl<H: Host> WasmPluginInstance<H> {
         fence(Ordering::SeqCst);
         *self.code.write() = None;
         self.pool.clear();
+        log::debug!("plugin `{}` of tenant `{}` unloaded", self.name(), self.tenant());
     }
 
     /// Puts a leased sandbox back, if there is one and it can be used again.

@@ -1,11 +1,8 @@
 //! Load, find, call, unload; files, hashes, states, lifetimes.
 
-use crate::support::{all_granted, call_i32, config, fixture, load, load_error, wat};
+use crate::support::{all_granted, call_i32, config, fixture, load, load_error};
 use sha2::{Digest, Sha256};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 use wasm_runtime::{
     EmbeddedHost, Error, ErrorKind, ModuleLimits, PluginFunction, PluginLease, WasmInstanceConfig,
     WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry, WasmPluginState, WasmValue,
@@ -98,50 +95,6 @@ fn an_unloaded_plugin_refuses_calls_and_its_name_is_free_at_once() {
     registry.load("a", &counter(), WasmInstanceConfig::default()).unwrap();
     assert_eq!(registry.call("a", "increment", &[]).unwrap()[0], WasmValue::I32(1));
     assert_eq!(handle.call("increment", &[]).unwrap_err().kind(), ErrorKind::Unloaded);
-}
-
-/// Eight MiB that were written to, which take a while to give back.
-const LARGE: &str = r#"(module (memory (export "memory") 128) (start $fill)
-    (func $fill (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x800000))))"#;
-
-/// Shuts a registry of five down while another thread looks; returns what it saw, in load order.
-fn states_seen_during_a_shutdown() -> Vec<Vec<bool>> {
-    let registry = WasmPluginRegistry::new();
-    let wasm = wat(LARGE);
-    let names = ["1", "2", "3", "4", "5"];
-    names.iter().for_each(|name| registry.load(name, &wasm, config(all_granted())).unwrap());
-    let handles: Vec<_> = names.iter().map(|name| registry.get(name).unwrap()).collect();
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut seen = Vec::new();
-            while !done.load(Ordering::Acquire) {
-                let look = handles.iter().map(|p| p.state() != WasmPluginState::Ready);
-                seen.push(look.collect::<Vec<_>>());
-            }
-            seen
-        });
-        registry.shutdown_all();
-        done.store(true, Ordering::Release);
-        watcher.join().unwrap()
-    })
-}
-
-#[test]
-fn a_shutdown_unloads_the_last_loaded_plugin_first() {
-    let mut halfway_seen = 0;
-    for _ in 0..200 {
-        let seen = states_seen_during_a_shutdown();
-        // Looked at from the first loaded on: once one is gone, all that were loaded later are.
-        for unloaded in &seen {
-            assert!(unloaded.is_sorted(), "{unloaded:?}");
-        }
-        halfway_seen += seen.iter().filter(|look| !look[0] && look[4]).count();
-        if halfway_seen > 20 {
-            return;
-        }
-    }
-    panic!("no shutdown was seen halfway");
 }
 
 #[test]
