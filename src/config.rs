@@ -82,6 +82,16 @@ impl WasmInstanceConfig {
             false => 0,
         }
     }
+
+    /// The timeout of a call that `options` narrow, in microseconds; 0 for none.
+    pub(crate) fn call_timeout_us(&self, options: &CallOptions) -> u64 {
+        match (self.timeout_us(), options.timeout_ms) {
+            // A configuration without a timeout may have been made for want of a clock.
+            (own, None | Some(0)) => own,
+            (0, Some(ms)) => ms.saturating_mul(1_000),
+            (own, Some(ms)) => own.min(ms.saturating_mul(1_000)),
+        }
+    }
 }
 
 /// When a sandbox is replaced by a fresh one.
@@ -111,7 +121,7 @@ pub enum Compilation {
     #[default]
     Eager,
     /// Each function on its first call: a faster load, and an invalid function is found when it is
-    /// called. Costs no fuel.
+    /// called; at load, if the module has a start section or grows a table. Costs no fuel.
     Lazy,
 }
 

@@ -19,7 +19,7 @@
 //! | `std` | yes | std's locks, a default clock, loading from files; without it the crate is `no_std` + `alloc` |
 //! | `simd` | yes | the SIMD proposals |
 //! | `portable-dispatch` | no | an interpreter loop that is sound in every build, 1.2 to 5 times slower; always on for 32-bit Arm and RISC-V |
-//! | `mmap` | no | [`WasmPluginRegistry::load_from_mapped_file`] |
+//! | `mmap` | no | `WasmPluginRegistry::load_from_mapped_file` |
 
 #![no_std]
 

@@ -45,7 +45,8 @@ impl<H: Host> WasmPluginInstance<H> {
         origin: &Origin<H>,
     ) -> Result<Self, Error> {
         let in_plugin = |error: Error| error.in_plugin(name);
-        report::check_config(name, &config, origin.clock.is_some()).map_err(in_plugin)?;
+        report::check_plugin_name(name).map_err(in_plugin)?;
+        report::check_config(&config, origin.clock.is_some()).map_err(in_plugin)?;
         let hash = report::check_hash(wasm, &config).map_err(in_plugin)?;
         let code = Code::compile(wasm, &config, &origin.table).map_err(in_plugin)?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
@@ -337,12 +338,16 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
     ) -> (u64, Result<T, Failure>) {
+        // Written only where it changes, so that calls do not fight for its cache line.
+        if self.trapped.load(Ordering::Relaxed) {
+            self.trapped.store(false, Ordering::Relaxed);
+        }
         if self.context.config.fuel_budget.is_none() {
             return call(sandbox, &limits);
         }
         limits.fuel = self.reserve(limits.fuel);
         let (spent, result) = call(sandbox, &limits);
-        self.budget.fetch_add(limits.fuel.saturating_sub(spent), Ordering::Relaxed);
+        self.give_back(limits.fuel.saturating_sub(spent));
         (spent, result)
     }
 
@@ -354,19 +359,21 @@ impl<H: Host> WasmPluginInstance<H> {
         taken.unwrap_or_else(|left| left).min(fuel)
     }
 
+    /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
+    fn give_back(&self, fuel: u64) {
+        let full = self.context.config.fuel_budget.unwrap_or(u64::MAX);
+        // Cannot fail: the closure always answers.
+        let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left.saturating_add(fuel).min(full))
+        });
+    }
+
     fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
         let config = &self.context.config;
-        let timeout_us = match (config.timeout_us(), options.timeout_ms) {
-            // A configuration without a timeout may have been made for want of a clock.
-            (own, None) => own,
-            (0, Some(ms)) => ms.saturating_mul(1_000),
-            (own, Some(0)) => own,
-            (own, Some(ms)) => own.min(ms.saturating_mul(1_000)),
-        };
         let fuel = config.capabilities.fuel_limit;
         CallLimits {
             fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
-            timeout_us,
+            timeout_us: config.call_timeout_us(options),
             tag: options.tag,
             slice_fuel: SLICE_FUEL,
             deadline_us: None,

@@ -1,4 +1,4 @@
-//! The sandboxes of one plugin, and the lease that holds one across several calls.
+//! The sandboxes of one plugin.
 //!
 //! A plugin has `max_instances` slots. A plain call locks one for its time; a lease takes the
 //! sandbox out. A slot is only ever tried: if none is free, the call is refused as `Busy`.

@@ -92,9 +92,10 @@ impl<H: Host> WasmPluginRegistry<H> {
     }
 
     /// Says what a module asks for and brings, and whether [`load`](Self::load) would take it with
-    /// `config`. Runs nothing of it.
+    /// `config`. Runs nothing of it, so what its start function does, and whether its segments fit,
+    /// shows only when it is loaded.
     pub fn admit(&self, wasm: &[u8], config: &WasmInstanceConfig) -> AdmissionReport {
-        engine::admission(wasm, config, &self.inner.table)
+        engine::admission(wasm, config, &self.inner.table, self.inner.clock.is_some())
     }
 
     /// Loads a module under a name: admits it, compiles it, makes its first sandbox and runs its

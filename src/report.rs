@@ -15,13 +15,13 @@ const MAX_NAME_BYTES: usize = 128;
 /// The most sandboxes of one plugin.
 const MAX_INSTANCES: u32 = 1_024;
 
-/// Checks a plugin's name and configuration.
-pub(crate) fn check_config(
-    name: &str,
-    config: &WasmInstanceConfig,
-    has_clock: bool,
-) -> Result<(), Error> {
-    check_name("plugin", name)?;
+/// Checks a plugin's name.
+pub(crate) fn check_plugin_name(name: &str) -> Result<(), Error> {
+    check_name("plugin", name)
+}
+
+/// Checks a plugin's configuration.
+pub(crate) fn check_config(config: &WasmInstanceConfig, has_clock: bool) -> Result<(), Error> {
     check_name("tenant", &config.tenant)?;
     for (setting, _) in &config.settings {
         check_name("setting", setting)?;
@@ -230,8 +230,7 @@ pub(crate) fn describe<H: Host>(
         }
         Failure::OutOfFuel => Error::guest(ErrorKind::OutOfFuel, out_of_fuel(config, options)),
         Failure::Deadline => {
-            let own = config.capabilities.timeout_ms;
-            let ms = options.timeout_ms.filter(|&ms| ms > 0).map_or(own, |ms| ms.min(own));
+            let ms = config.call_timeout_us(options) / 1_000;
             Error::guest(ErrorKind::Deadline, format!("it ran past its timeout of {ms} ms"))
         }
         Failure::Host { error, function } => host_stop(error, table.get(function)),
@@ -285,5 +284,27 @@ fn host_stop<H: Host>(error: HostError, function: Option<&crate::host::HostFunct
             let what = format!("the host function `{module}` `{name}` stopped it: {error}");
             Error::host(ErrorKind::Host, what).with_source(error)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn a_timeout_without_a_clock_is_refused_by_its_three_remedies() {
+        let mut config = WasmInstanceConfig::default();
+        assert!(check_config(&config, true).is_ok());
+        let error = check_config(&config, false).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ClockMissing);
+        for remedy in ["clock", "`timeout_ms = 0`", "`enable_epochs = false`"] {
+            assert!(error.to_string().contains(remedy), "{error}");
+        }
+        config.enable_epochs = false;
+        assert!(check_config(&config, false).is_ok());
+        config.enable_epochs = true;
+        config.capabilities.timeout_ms = 0;
+        assert!(check_config(&config, false).is_ok());
     }
 }

@@ -8,10 +8,11 @@
 
 use std::{
     sync::{
-        Arc, Barrier,
+        Arc, Barrier, Condvar, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
+    time::Duration,
 };
 use wasm_runtime::{
     CallOptions, EmbeddedHost, Error, ErrorKind, Grant, HostCall, HostCost, HostError,
@@ -34,6 +35,31 @@ fn in_threads(work: impl Fn(usize) + Sync) {
         }
     });
 }
+
+/// Where threads wait for one another; who waits alone for too long fails instead of hanging.
+struct Meeting {
+    expected: usize,
+    arrived: Mutex<usize>,
+    complete: Condvar,
+}
+
+impl Meeting {
+    fn of(expected: usize) -> Self {
+        Self { expected, arrived: Mutex::new(0), complete: Condvar::new() }
+    }
+
+    /// Waits until all are there. Can be used once.
+    fn wait(&self) -> Result<(), HostError> {
+        let mut arrived = self.arrived.lock().unwrap();
+        *arrived += 1;
+        self.complete.notify_all();
+        let missing = |arrived: &mut usize| *arrived < self.expected;
+        let waited = self.complete.wait_timeout_while(arrived, PATIENCE, missing).unwrap().1;
+        if waited.timed_out() { Err(HostError::Abort("the others did not come")) } else { Ok(()) }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A plugin that multiplies by `factor`, remembers, and fails in two ways.
 fn multiplier(factor: i32) -> Vec<u8> {
@@ -276,12 +302,12 @@ fn no_call_is_busy_while_fewer_than_max_instances_are_in_flight() {
 #[test]
 fn calls_of_one_plugin_run_at_the_same_time_and_one_more_is_busy() {
     // Four calls wait in the host until this thread, which makes a fifth, has come and gone.
-    let meeting = Arc::new((Barrier::new(THREADS + 1), Barrier::new(THREADS + 1)));
+    let meeting = Arc::new([Meeting::of(THREADS + 1), Meeting::of(THREADS + 1)]);
     let mut table = HostFunctionTable::<EmbeddedHost>::new();
     let inside = Arc::clone(&meeting);
     let meet = move |call: &mut HostCall<'_, EmbeddedHost>| -> Result<i32, HostError> {
-        inside.0.wait();
-        inside.1.wait();
+        inside[0].wait()?;
+        inside[1].wait()?;
         Ok(call.tag() as i32)
     };
     table.define("env", "meet", Grant::Always, HostCost::default(), meet).unwrap();
@@ -301,11 +327,11 @@ fn calls_of_one_plugin_run_at_the_same_time_and_one_more_is_busy() {
                 scope.spawn(move || (tag, i32_of(plugin.call_with("meet", &[], options))))
             })
             .collect();
-        meeting.0.wait();
+        let met = meeting[0].wait();
         let fifth = i32_of(plugin.call("meet", &[]));
         let (lease, state) = (plugin.lease().err().map(|error| error.kind()), plugin.state());
-        // Let the four go before anything can fail, or the test would hang.
-        meeting.1.wait();
+        // Let the four go before anything can fail here.
+        met.and(meeting[1].wait()).unwrap();
         for call in calls {
             let (tag, result) = call.join().unwrap();
             assert_eq!(result, Ok(tag));
@@ -341,13 +367,12 @@ fn of_several_loads_of_one_name_at_once_exactly_one_wins() {
 #[test]
 fn a_plugin_that_is_still_loading_cannot_be_seen_and_its_name_is_taken() {
     // The start function waits in the host until the other thread has looked.
-    let meeting = Arc::new(Barrier::new(2));
+    let meeting = Arc::new([Meeting::of(2), Meeting::of(2)]);
     let mut table = HostFunctionTable::<EmbeddedHost>::new();
     let inside = Arc::clone(&meeting);
     let meet = move |_: &mut HostCall<'_, EmbeddedHost>| -> Result<(), HostError> {
-        inside.wait();
-        inside.wait();
-        Ok(())
+        inside[0].wait()?;
+        inside[1].wait()
     };
     table.define("env", "meet", Grant::Always, HostCost::default(), meet).unwrap();
     let registry = WasmPluginRegistry::builder().functions(table).build().unwrap();
@@ -358,16 +383,16 @@ fn a_plugin_that_is_still_loading_cannot_be_seen_and_its_name_is_taken() {
     .unwrap();
     thread::scope(|scope| {
         let loading = scope.spawn(|| registry.load("plugin", &wasm, config(1)));
-        meeting.wait();
+        let met = meeting[0].wait();
         let seen = (
             registry.get("plugin").is_some(),
             registry.count(),
             i32_of(registry.call("plugin", "ping", &[])),
             registry.unload("plugin").map_err(|error| error.kind()),
-            registry.load("plugin", &wasm, config(1)).map_err(|error| error.kind()),
+            registry.load("plugin", &multiplier(2), config(1)).map_err(|error| error.kind()),
         );
-        // Let the load end before anything can fail, or the test would hang.
-        meeting.wait();
+        // Let the load end before anything can fail here.
+        met.and(meeting[1].wait()).unwrap();
         loading.join().unwrap().unwrap();
         assert_eq!(
             seen,

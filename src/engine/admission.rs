@@ -1,25 +1,27 @@
 //! Puts together what a module asks for and brings.
 
 use super::{
-    code::{engine_config, exported_functions, position, refusals, refused_import},
-    inspect::{Shape, inspect, invalid},
+    code::{Code, exported_functions, position, refusals, refused_import, validate},
+    inspect::{Shape, inspect},
     proposals,
 };
 use crate::{
-    AdmissionReport, AdmittedFunction, AdmittedImport, Error, WasmInstanceConfig,
+    AdmissionReport, AdmittedFunction, AdmittedImport, WasmInstanceConfig,
     host::{Host, HostFunctions},
     report,
 };
 use alloc::{format, string::ToString, vec::Vec};
-use wasmi::{CompilationMode, Engine, Module};
 
 /// Says what `wasm` asks for and brings. Runs nothing of it.
 pub(crate) fn admission<H: Host>(
     wasm: &[u8],
     config: &WasmInstanceConfig,
     table: &HostFunctions<H>,
+    has_clock: bool,
 ) -> AdmissionReport {
-    let mut refused: Vec<Error> = report::check_hash(wasm, config).err().into_iter().collect();
+    let mut refused = Vec::new();
+    refused.extend(report::check_config(config, has_clock).err());
+    refused.extend(report::check_hash(wasm, config).err());
     let shape = inspect(wasm, config).unwrap_or_else(|error| {
         refused.push(error);
         Shape::default()
@@ -27,6 +29,10 @@ pub(crate) fn admission<H: Host>(
     if refused.is_empty() {
         refused.extend(refusals(&shape, table));
         refused.extend(validate(wasm, config).err());
+    }
+    if refused.is_empty() {
+        // What is valid may still be too large for the interpreter.
+        refused.extend(Code::compile(wasm, config, table).err());
     }
     let mut proposals = shape.type_proposals.clone();
     if refused.is_empty() {
@@ -46,13 +52,6 @@ pub(crate) fn admission<H: Host>(
         warnings: warnings(&shape, config, table),
         refusals: refused,
     }
-}
-
-/// Checks every function, whatever the configuration compiles when.
-fn validate(wasm: &[u8], config: &WasmInstanceConfig) -> Result<(), Error> {
-    let mut engine = engine_config(config);
-    engine.compilation_mode(CompilationMode::LazyTranslation);
-    Module::validate(&Engine::new(&engine), wasm).map_err(|error| invalid(&error))
 }
 
 fn imports<H: Host>(

@@ -11,7 +11,7 @@ use crate::{
     host::{FunctionSpec, Host, HostFunctions},
     value::TypeList,
 };
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
 use wasmi::{CompilationMode, Config, Engine, Linker, Module};
 use wasmparser::ExternalKind;
 
@@ -46,7 +46,12 @@ impl<H: Host> Code<H> {
         if let Some(refusal) = refusals(&shape, table).into_iter().next() {
             return Err(refusal);
         }
-        let wasm = rewrite(wasm, &shape)?;
+        let given = wasm;
+        let wasm = rewrite(given, &shape)?;
+        if matches!(wasm, Cow::Owned(_)) {
+            // What is rewritten may be valid where the module is not.
+            validate(given, config)?;
+        }
         let engine = Engine::new(&engine_config(config));
         let module = Module::new(&engine, &*wasm).map_err(|error| uncompilable(&error))?;
         let linker = link(&engine, &shape, config, table)?;
@@ -69,6 +74,13 @@ impl<H: Host> Code<H> {
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
         self.functions.binary_search_by(|function| (*function.name).cmp(name)).ok()
     }
+}
+
+/// Checks every function, whatever the configuration compiles when.
+pub(super) fn validate(wasm: &[u8], config: &WasmInstanceConfig) -> Result<(), Error> {
+    let mut engine = engine_config(config);
+    engine.compilation_mode(CompilationMode::LazyTranslation);
+    Module::validate(&Engine::new(&engine), wasm).map_err(|error| invalid(&error))
 }
 
 /// Everything about a module's imports and exports that makes it impossible to load.

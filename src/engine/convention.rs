@@ -110,7 +110,7 @@ impl Convention {
 
     fn free<H>(&self, store: &mut Store<StoreData<H>>, ptr: i32, len: i32) -> Result<(), Failure> {
         match self.free {
-            Some(free) if len != 0 => run_typed(store, free, (ptr, len)),
+            Some(free) if ptr != 0 => run_typed(store, free, (ptr, len)),
             _ => Ok(()),
         }
     }

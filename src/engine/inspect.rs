@@ -2,7 +2,9 @@
 
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig};
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use wasmparser::{CompositeInnerType, ExternalKind, FuncType, Parser, Payload, TypeRef, ValType};
+use wasmparser::{
+    CompositeInnerType, ExternalKind, FuncType, Operator, Parser, Payload, TypeRef, ValType,
+};
 
 /// What a module's sections say.
 #[derive(Debug, Default)]
@@ -147,7 +149,12 @@ pub(super) fn invalid(error: &impl core::fmt::Display) -> Error {
     Error::guest(ErrorKind::InvalidModule, format!("not a valid module: {error}"))
 }
 
-fn limit(what: &str, value: impl Into<u64>, max: impl Into<u64>, name: &str) -> Result<(), Error> {
+fn limit(
+    what: impl core::fmt::Display,
+    value: impl Into<u64>,
+    max: impl Into<u64>,
+    name: &str,
+) -> Result<(), Error> {
     let (value, max) = (value.into(), max.into());
     match value <= max {
         true => Ok(()),
@@ -190,7 +197,11 @@ impl Reader<'_> {
                 memories.into_iter().try_for_each(|memory| self.memory(memory))
             }
             Payload::GlobalSection(globals) => {
-                limit("globals", globals.count(), limits.max_globals, "max_globals")
+                limit("globals", globals.count(), limits.max_globals, "max_globals")?;
+                globals.into_iter().try_for_each(|global| {
+                    let ty = global.map_err(|error| invalid(&error))?.ty.content_type;
+                    self.value_type(ty).map(|_| ())
+                })
             }
             Payload::ExportSection(exports) => {
                 limit("exports", exports.count(), limits.max_exports, "max_exports")?;
@@ -310,7 +321,7 @@ impl Reader<'_> {
         if ty.table64 {
             shape.uses("memory64");
         }
-        if shape.tables.len() > 1 {
+        if is_extern || shape.tables.len() > 1 {
             shape.uses("reference-types");
         }
         Ok(())
@@ -351,13 +362,40 @@ impl Reader<'_> {
         self.shape.bodies += 1;
         let size = body.range().len() as u64;
         let max = self.limits.max_body_bytes;
-        limit(&format!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;
+        limit(format_args!("bytes in the body of function {index}"), size, max, "max_body_bytes")?;
         let mut locals = 0_u64;
         for group in body.get_locals_reader().map_err(|error| invalid(&error))? {
-            let (count, _) = group.map_err(|error| invalid(&error))?;
+            let (count, ty) = group.map_err(|error| invalid(&error))?;
+            self.value_type(ty)?;
             locals = locals.saturating_add(count.into());
         }
         let max = self.limits.max_locals;
-        limit(&format!("locals in function {index}"), locals, max, "max_locals")
+        limit(format_args!("locals in function {index}"), locals, max, "max_locals")?;
+        check_end(body, index)
     }
+}
+
+/// Checks that nothing follows the end of a function.
+///
+/// wasmi 2.0.0 translates each operator right after it is validated, but validation finds operators
+/// beyond the end only when it is through with the body. By then the translator has panicked.
+fn check_end(body: &wasmparser::FunctionBody<'_>, index: u64) -> Result<(), Error> {
+    let mut operators = body.get_operators_reader().map_err(|error| invalid(&error))?;
+    let mut depth = 1_u32;
+    while !operators.eof() {
+        if depth == 0 {
+            let what = format!("not a valid module: function {index} goes on after its end");
+            return Err(Error::guest(ErrorKind::InvalidModule, what));
+        }
+        match operators.read().map_err(|error| invalid(&error))? {
+            Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Try { .. }
+            | Operator::TryTable { .. } => depth = depth.saturating_add(1),
+            Operator::End | Operator::Delegate { .. } => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
 }

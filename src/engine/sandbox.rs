@@ -209,11 +209,11 @@ impl<H: Host> Sandbox<H> {
     #[inline]
     fn end(&mut self, failure: Option<&Failure>) -> u64 {
         let left = match self.store.data().call.meter.is_metered() {
-            true => self.store.get_fuel().unwrap_or(0),
-            false => 0,
+            true => Some(self.store.get_fuel().unwrap_or(0)),
+            false => None,
         };
         let StoreData { context, call, .. } = self.store.data_mut();
-        let spent = call.meter.spent(left);
+        let spent = left.map_or(0, |left| call.meter.spent(left));
         call.pace.finish(context.clock(), spent, &call.counts);
         call.counts.fuel.add(spent);
         self.midway = failure.is_some_and(Failure::is_midway);

@@ -105,6 +105,11 @@ impl<'b, H: Host> HostCall<'b, H> {
         &self.context.config.tenant
     }
 
+    /// Returns what the plugin may do, for a function that decides by what its arguments name.
+    pub fn capabilities(&self) -> &WasmPluginCapabilities {
+        &self.context.config.capabilities
+    }
+
     /// Returns the tag that the host gave the running call, 0 if none. A plugin called by another
     /// sees the outermost call's tag.
     pub fn tag(&self) -> u64 {

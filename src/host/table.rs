@@ -7,6 +7,9 @@ use crate::{
 };
 use alloc::{boxed::Box, format, vec::Vec};
 
+/// The import module of the host ABI, version 1.
+const MODULE: &str = "soch_v1";
+
 /// The functions that plugins may import: the built-in ones and the embedder's own, `N` at most.
 ///
 /// It is filled before the registry is built and never changes after that. Every call of a function
@@ -73,15 +76,17 @@ impl<H: Host, const N: usize> HostFunctionTable<H, N> {
         self.push(HostFunction { module, name, grant, checks_grant: false, cost, body })
     }
 
-    /// Adds a function that checks its grant itself, after the name that the grant is for.
-    pub(super) fn define_checking<P, R>(
+    /// Adds a function of the host ABI, at the default cost but for its base. It checks its grant
+    /// itself, after the name that the grant is for.
+    pub(super) fn define_built_in<P, R>(
         &mut self,
-        (module, name): (&str, &str),
+        name: &str,
         grant: Grant,
-        cost: HostCost,
+        base: u64,
         function: impl IntoHostFunction<H, P, R>,
     ) -> Result<(), Error> {
-        let (module, name, body) = (module.into(), name.into(), function.into_body());
+        let (module, name, body) = (MODULE.into(), name.into(), function.into_body());
+        let cost = HostCost { base, ..HostCost::default() };
         self.push(HostFunction { module, name, grant, checks_grant: true, cost, body })
     }
 

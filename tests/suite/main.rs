@@ -5,13 +5,24 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing)]
 
-mod probe;
 mod support;
 
 mod abi;
+mod admission;
+mod bytes;
+mod calls;
 mod capabilities;
+mod concurrency;
+mod containment;
+mod deadlines;
 mod exact_fuel;
+mod fuel;
 mod host_table;
+mod leases;
+mod limits;
+mod modules;
 mod nested;
+mod probe;
 mod registry;
+mod stack;
 mod wild_pointers;

@@ -21,7 +21,7 @@ const OVERLAPPING: i32 = 9;
 const ORDINARY_CASE: i32 = 15 * 16 + 15;
 
 /// The fixture, with the functions that this host does not have replaced by ones of its own.
-fn wild_module(registry: &WasmPluginRegistry) -> Vec<u8> {
+pub fn wild_module(registry: &WasmPluginRegistry) -> Vec<u8> {
     let report = registry.admit(&fixture("misbehaving/wild_pointers"), &ordinary());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/wat/misbehaving/wild_pointers.wat");
     let mut text = std::fs::read_to_string(path).unwrap();

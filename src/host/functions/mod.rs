@@ -10,11 +10,8 @@ mod soch_read;
 mod soch_scan;
 mod soch_write;
 
-use super::{Host, HostCost, HostError, table::HostFunctionTable};
+use super::{Host, HostError, table::HostFunctionTable};
 use crate::{Error, Grant};
-
-/// The import module of the host ABI, version 1.
-const MODULE: &str = "soch_v1";
 
 /// The minor version of the ABI, which `get_config("soch.abi")` answers.
 const ABI_MINOR: &str = "0";
@@ -37,40 +34,21 @@ impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
     }
 }
 
-/// Defines every built-in function, with what it needs and costs. [`HostCost`] documents the bases.
+/// Defines every built-in function, with what it needs and its base cost; [`HostCost`] documents
+/// the costs.
+///
+/// [`HostCost`]: super::HostCost
 fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
     use Grant::{Always, CallPlugin, ReadTable, WriteTable};
-    let (small, log, find, range) = (based(50), based(120), based(160), based(200));
-    let (write, nested) = (based(300), based(500));
-    table.define_checking((MODULE, "soch_read"), ReadTable, find, soch_read::soch_read::<H>)?;
-    table.define_checking((MODULE, "soch_scan"), ReadTable, range, soch_scan::soch_scan::<H>)?;
-    table.define_checking(
-        (MODULE, "soch_write"),
-        WriteTable,
-        write,
-        soch_write::soch_write::<H>,
-    )?;
-    table.define_checking(
-        (MODULE, "soch_delete"),
-        WriteTable,
-        find,
-        soch_delete::soch_delete::<H>,
-    )?;
-    table.define(MODULE, "emit_metric", Always, find, emit_metric::emit_metric::<H>)?;
-    table.define(MODULE, "log_message", Always, log, log_message::log_message::<H>)?;
-    table.define(MODULE, "get_config", Always, small, get_config::get_config::<H>)?;
-    table.define_checking(
-        (MODULE, "call_plugin"),
-        CallPlugin,
-        nested,
-        call_plugin::call_plugin::<H>,
-    )?;
-    table.define(MODULE, "last_answer", Always, small, last_answer::last_answer::<H>)
-}
-
-/// The default cost but for the base.
-fn based(base: u64) -> HostCost {
-    HostCost { base, ..HostCost::default() }
+    table.define_built_in("soch_read", ReadTable, 160, soch_read::soch_read::<H>)?;
+    table.define_built_in("soch_scan", ReadTable, 200, soch_scan::soch_scan::<H>)?;
+    table.define_built_in("soch_write", WriteTable, 300, soch_write::soch_write::<H>)?;
+    table.define_built_in("soch_delete", WriteTable, 160, soch_delete::soch_delete::<H>)?;
+    table.define_built_in("emit_metric", Always, 160, emit_metric::emit_metric::<H>)?;
+    table.define_built_in("log_message", Always, 120, log_message::log_message::<H>)?;
+    table.define_built_in("get_config", Always, 50, get_config::get_config::<H>)?;
+    table.define_built_in("call_plugin", CallPlugin, 500, call_plugin::call_plugin::<H>)?;
+    table.define_built_in("last_answer", Always, 50, last_answer::last_answer::<H>)
 }
 
 /// A length as a guest gets it.

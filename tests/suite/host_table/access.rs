@@ -5,7 +5,7 @@ use crate::support::{StepClock, wat};
 use std::sync::{Arc, Mutex};
 use wasm_runtime::{
     CallOptions, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError, HostFunctionTable,
-    WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmValue,
+    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry, WasmValue,
 };
 
 /// A plugin whose `run` calls `f`, and its memory, which counts up from 0 in its first 256 bytes.
@@ -18,6 +18,10 @@ where
     let config = WasmInstanceConfig {
         tenant: "acme".into(),
         settings: vec![("color".into(), "blue".into())],
+        capabilities: WasmPluginCapabilities {
+            can_read_table: vec!["AB".into()],
+            ..plain().capabilities
+        },
         ..plain()
     };
     let loaded = load(EmbeddedHost::new(), table, &forward(params, "i32"), config);
@@ -29,6 +33,25 @@ where
 fn run(plugin: &WasmPluginInstance, args: &[i32]) -> i32 {
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
     plugin.call("run", &args).unwrap()[0].as_i32().unwrap()
+}
+
+#[test]
+fn a_function_that_decides_by_its_argument_sees_the_grants() {
+    let (_registry, plugin) = plugin_with("i32 i32", |table| {
+        table.define(
+            "env",
+            "f",
+            Grant::Always,
+            HostCost::default(),
+            |call: Call<'_, '_>, ptr: i32, len: i32| -> Result<i32, HostError> {
+                let table = str::from_utf8(call.bytes(ptr, len)?).unwrap_or_default();
+                Ok(i32::from(call.capabilities().can_read(table)))
+            },
+        )
+    });
+    // The memory counts up: "AB" is at 0x41, "BC" one further.
+    assert_eq!(run(&plugin, &[0x41, 2]), 1);
+    assert_eq!(run(&plugin, &[0x42, 2]), 0);
 }
 
 #[test]

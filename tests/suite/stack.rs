@@ -1,0 +1,116 @@
+//! What misbehaving guests do to the native stack: nothing. Each runs on a thread of 128 KiB.
+
+use crate::support::{all_granted, assert_error, call_i32, config, fixture, load, on_small_stack};
+use wasm_runtime::{
+    ErrorKind, GrowthPolicy, ModuleLimits, TrapCode, WasmInstanceConfig, WasmPluginCapabilities,
+    WasmValue,
+};
+
+/// Ten million in a release build; an unoptimised one would take minutes for that.
+const GROWTHS: i32 = if cfg!(debug_assertions) { 200_000 } else { 10_000_000 };
+
+/// Fuel that allows all of that.
+fn rich() -> WasmInstanceConfig {
+    config(WasmPluginCapabilities { fuel_limit: 1 << 40, ..all_granted() })
+}
+
+#[test]
+fn a_memory_grows_by_a_run_time_zero_ten_million_times() {
+    on_small_stack(|| {
+        let (_registry, plugin) = load(&fixture("misbehaving/memory_grower"), rich());
+        assert_eq!(call_i32(&plugin, "grow_zero", &[GROWTHS]).unwrap(), 1);
+        let stats = plugin.stats();
+        assert!(stats.total_fuel_consumed > 255 * u64::try_from(GROWTHS).unwrap());
+        assert_eq!((stats.trap_count, stats.sandboxes_started), (0, 1));
+    });
+}
+
+#[test]
+fn a_table_grows_by_a_run_time_zero_ten_million_times() {
+    on_small_stack(|| {
+        let (_registry, plugin) = load(&fixture("misbehaving/table_grower"), rich());
+        assert_eq!(call_i32(&plugin, "grow_zero", &[GROWTHS]).unwrap(), 1);
+        let stats = plugin.stats();
+        assert!(stats.total_fuel_consumed > 255 * u64::try_from(GROWTHS).unwrap());
+        assert_eq!((stats.trap_count, stats.sandboxes_started), (0, 1));
+    });
+}
+
+#[test]
+fn refused_growths_leave_nothing_on_the_stack() {
+    on_small_stack(|| {
+        let (_registry, plugin) = load(&fixture("misbehaving/memory_grower"), rich());
+        assert_eq!(call_i32(&plugin, "grow_refused", &[GROWTHS / 10]).unwrap(), 1);
+    });
+}
+
+#[test]
+fn growing_to_the_limit_leaves_nothing_on_the_stack() {
+    on_small_stack(|| {
+        let limits = ModuleLimits { max_table_elements: 1 << 22, ..ModuleLimits::default() };
+        let mut config = WasmInstanceConfig { limits, ..rich() };
+        config.capabilities.memory_limit_bytes = 128 << 20;
+        let (_registry, memory) = load(&fixture("misbehaving/memory_grower"), config.clone());
+        assert_eq!(call_i32(&memory, "grow_all", &[]).unwrap(), 2_048);
+        let (_registry, table) = load(&fixture("misbehaving/table_grower"), config);
+        assert_eq!(call_i32(&table, "grow_all", &[]).unwrap(), 1 + 4_095 * 1_024);
+    });
+}
+
+#[test]
+fn recursion_of_every_kind_uses_the_guest_s_stack_alone() {
+    on_small_stack(|| {
+        let limits = ModuleLimits {
+            max_recursion_depth: 1_000_000,
+            max_stack_bytes: 100_000_000,
+            ..ModuleLimits::default()
+        };
+        let config = WasmInstanceConfig { limits, ..rich() };
+        let (_registry, plugin) = load(&fixture("misbehaving/deep_recursion"), config);
+        assert_eq!(call_i32(&plugin, "depth", &[900_000]).unwrap(), 900_000);
+        let endless: [(&str, &[WasmValue]); 3] = [
+            ("endless", &[]),
+            ("endless_large_frames", &[WasmValue::I64(0)]),
+            ("endless_indirect", &[WasmValue::I32(0)]),
+        ];
+        for (function, args) in endless {
+            let error = plugin.call(function, args).unwrap_err();
+            assert_error(&error, ErrorKind::Trap, &[function]);
+            assert_eq!(error.trap_code(), Some(TrapCode::StackOverflow));
+        }
+    });
+}
+
+#[test]
+fn endless_loops_leave_nothing_on_the_stack() {
+    on_small_stack(|| {
+        let mut config = rich();
+        config.capabilities.fuel_limit = 20_000_000;
+        let (_registry, plugin) = load(&fixture("misbehaving/endless_loop"), config.clone());
+        for function in ["run", "run_with_work", "run_with_calls", "run_with_tail_calls"] {
+            let error = plugin.call(function, &[]).unwrap_err();
+            assert_error(&error, ErrorKind::OutOfFuel, &[function]);
+        }
+        let (_registry, plugin) = load(&fixture("misbehaving/endless_host_loop"), config);
+        for function in ["log", "config", "refused", "metrics"] {
+            let error = plugin.call(function, &[]).unwrap_err();
+            assert_error(&error, ErrorKind::OutOfFuel, &[function]);
+        }
+    });
+}
+
+#[test]
+fn traps_one_after_the_other_leave_nothing_on_the_stack() {
+    on_small_stack(|| {
+        let limits =
+            ModuleLimits { on_growth_denied: GrowthPolicy::Trap, ..ModuleLimits::default() };
+        let config = WasmInstanceConfig { limits, ..rich() };
+        let (_registry, grower) = load(&fixture("misbehaving/memory_grower"), config.clone());
+        let (_registry, traps) = load(&fixture("misbehaving/traps"), config);
+        for _ in 0..1_000 {
+            call_i32(&grower, "grow_all", &[]).unwrap_err();
+            traps.call("unreachable", &[]).unwrap_err();
+        }
+        assert_eq!(call_i32(&traps, "ping", &[]).unwrap(), 1);
+    });
+}
