@@ -12,8 +12,7 @@
 /// |---|---|
 /// | `get_config`, `last_answer` | 50 |
 /// | `log_message` | 120 |
-/// | `soch_read`, `soch_delete`, `emit_metric` | 160 |
-/// | `soch_scan` | 200 |
+/// | `soch_read`, `soch_scan`, `soch_delete`, `emit_metric` | 200 |
 /// | `soch_write` | 300 |
 /// | `call_plugin` (beside what the callee spends) | 500 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,13 +21,13 @@ pub struct HostCost {
     pub base: u64,
     /// Fuel for 64 bytes read, written or compared, or part of them. Default: 2.
     pub per_64_bytes: u64,
-    /// Fuel for one row, record or vector component. Default: 8.
+    /// Fuel for one row, record or vector component. Default: 12.
     pub per_item: u64,
 }
 
 impl Default for HostCost {
     fn default() -> Self {
-        Self { base: 40, per_64_bytes: 2, per_item: 8 }
+        Self { base: 40, per_64_bytes: 2, per_item: 12 }
     }
 }
 

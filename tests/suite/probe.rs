@@ -48,13 +48,13 @@ const fn function(
 /// Every host function that an `EmbeddedHost` has storage for.
 pub static FUNCTIONS: [Function; 9] = [
     // Key, value.
-    function("soch_read", &[TABLE, KEY, OUT], (1, Some(2)), 3, (160, 4)),
+    function("soch_read", &[TABLE, KEY, OUT], (1, Some(2)), 3, (200, 4)),
     // Key, one row, its bytes.
-    function("soch_scan", &[TABLE, KEY, OUT], (1, Some(2)), 14, (200, 12)),
+    function("soch_scan", &[TABLE, KEY, OUT], (1, Some(2)), 14, (200, 16)),
     function("soch_write", &[TABLE, KEY, VALUE], (1, None), 1, (300, 4)),
-    function("soch_delete", &[TABLE, KEY], (1, None), 1, (160, 2)),
+    function("soch_delete", &[TABLE, KEY], (1, None), 1, (200, 2)),
     // Name, labels.
-    function("emit_metric", &[TABLE, LABELS], (1, None), 0, (160, 4)),
+    function("emit_metric", &[TABLE, LABELS], (1, None), 0, (200, 4)),
     function("log_message", &[VALUE], (0, None), 0, (120, 2)),
     // Name, value.
     function("get_config", &[TABLE, OUT], (1, Some(1)), 4, (50, 4)),

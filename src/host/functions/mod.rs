@@ -40,11 +40,11 @@ impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
 /// [`HostCost`]: super::HostCost
 fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
     use Grant::{Always, CallPlugin, ReadTable, WriteTable};
-    table.define_built_in("soch_read", ReadTable, 160, soch_read::soch_read::<H>)?;
+    table.define_built_in("soch_read", ReadTable, 200, soch_read::soch_read::<H>)?;
     table.define_built_in("soch_scan", ReadTable, 200, soch_scan::soch_scan::<H>)?;
     table.define_built_in("soch_write", WriteTable, 300, soch_write::soch_write::<H>)?;
-    table.define_built_in("soch_delete", WriteTable, 160, soch_delete::soch_delete::<H>)?;
-    table.define_built_in("emit_metric", Always, 160, emit_metric::emit_metric::<H>)?;
+    table.define_built_in("soch_delete", WriteTable, 200, soch_delete::soch_delete::<H>)?;
+    table.define_built_in("emit_metric", Always, 200, emit_metric::emit_metric::<H>)?;
     table.define_built_in("log_message", Always, 120, log_message::log_message::<H>)?;
     table.define_built_in("get_config", Always, 50, get_config::get_config::<H>)?;
     table.define_built_in("call_plugin", CallPlugin, 500, call_plugin::call_plugin::<H>)?;

@@ -131,10 +131,10 @@ fn a_scan_is_charged_for_each_row_it_reads_and_its_bytes() {
         let from = probe.put(2048, from);
         probe.charged(named("soch_scan"), &[TABLE, from, (OUT.0, cap)])
     };
-    let (base, row) = (named("soch_scan").base, 8 + bytes(101));
+    let (base, row) = (named("soch_scan").base, 12 + bytes(101));
     // The last of them is the ordinary row: 3 bytes of key and 3 of value.
-    assert_eq!(scan(b"a", 4096), (3 * 109 + 14, base + 2 + 3 * row + 8 + 2));
-    assert_eq!(scan(b"c", 109), (109, base + 2 + row + 8 + 2));
+    assert_eq!(scan(b"a", 4096), (3 * 109 + 14, base + 2 + 3 * row + 12 + 2));
+    assert_eq!(scan(b"c", 109), (109, base + 2 + row + 12 + 2));
     // The first that does not fit was found and read.
     assert_eq!(scan(b"a", 109), (109, base + 2 + 2 * row));
     assert_eq!(scan(b"a", 108), (-5, base + 2 + row));

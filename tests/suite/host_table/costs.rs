@@ -111,5 +111,5 @@ fn costs_that_overflow_are_costs_that_do_not_fit() {
 #[test]
 fn the_default_costs_are_what_is_documented() {
     let cost = HostCost::default();
-    assert_eq!(cost, HostCost { base: 40, per_64_bytes: 2, per_item: 8 });
+    assert_eq!(cost, HostCost { base: 40, per_64_bytes: 2, per_item: 12 });
 }
