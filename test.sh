@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that must hold before a change is taken; CI runs the same.
 #
-#   ./test.sh          all of it, 20 to 30 minutes from a fresh clone on two cores
+#   ./test.sh          all of it, a quarter of an hour from a fresh clone on two cores
 #   ./test.sh host     without the parts that need Debian's compilers for devices and guests
 #   ./test.sh quick    for the inner loop: formatting, clippy, debug tests, quickstart
 #
