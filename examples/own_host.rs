@@ -3,7 +3,7 @@
 //! `cargo run --release --example own_host`
 
 use wasm_runtime::{
-    Host, HostCall, HostError, LogMessage, Metric, Output, WasmInstanceConfig,
+    Host, HostCall, HostError, LogLevel, LogMessage, Metric, Output, WasmInstanceConfig,
     WasmPluginCapabilities, WasmPluginRegistry,
 };
 
@@ -40,7 +40,7 @@ impl Host for Squares {
     fn log(
         &self,
         call: &mut HostCall<'_, Self>,
-        level: log::Level,
+        level: LogLevel,
         message: LogMessage<'_>,
     ) -> Result<(), HostError> {
         println!("{level} {}: {message}", call.plugin());

@@ -78,6 +78,8 @@ pub use crate::{
     trap::TrapCode,
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
 };
+/// How important a guest's log line is: the `log` crate's levels.
+pub use log::Level as LogLevel;
 
 /// The README's example, as a test.
 #[cfg(doctest)]
