@@ -23,8 +23,9 @@ pub struct WasmInstanceConfig {
     pub enable_epochs: bool,
     /// How soon after its deadline a call should be noticed, in milliseconds. Default: 10.
     ///
-    /// The clock is read at least once a slice of 40,000 fuel, far more often than this on any
-    /// machine that runs a million instructions a second.
+    /// Has no effect yet. The clock is read at the end of each slice of 40,000 fuel, and a timeout
+    /// counts from the end of the first: some 15 µs on a server core, 40 ms where the guest runs at
+    /// one unit of fuel a microsecond.
     pub epoch_interval_ms: u64,
     /// The tenant the plugin belongs to: 1 to 128 bytes. Default: `"default"`.
     pub tenant: String,

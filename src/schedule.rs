@@ -25,19 +25,23 @@ pub(crate) struct Pace {
     deadline_us: Option<u64>,
     /// When the clock was first read, and the fuel spent by then.
     timed_from: Option<(u64, u64)>,
+    /// Whether this is a sandbox's first call, whose time says nothing about later ones.
+    cold: bool,
 }
 
 impl Pace {
     /// Begins a call that may take `timeout_us` (0 = for ever) and not go on after `deadline_us`.
     #[inline]
     pub(crate) fn new(slice_fuel: u64, timeout_us: u64, deadline_us: Option<u64>) -> Self {
-        Self { slice_fuel, timeout_us, deadline_us, timed_from: None }
+        Self { slice_fuel, timeout_us, deadline_us, timed_from: None, cold: false }
     }
 
     /// Times the call from its first instruction on.
-    pub(crate) fn start_timing(&mut self, clock: Option<&dyn Clock>) {
+    #[cold]
+    pub(crate) fn start_timing(&mut self, clock: Option<&dyn Clock>, cold: bool) {
+        self.cold = cold;
         if let Some(clock) = clock {
-            self.read(clock.now_us(), 0, 1);
+            self.read(clock.now_us(), 0);
         }
     }
 
@@ -50,18 +54,13 @@ impl Pace {
     }
 
     /// Reads the clock after `spent` fuel, and says whether the call may go on.
-    pub(crate) fn check(
-        &mut self,
-        clock: Option<&dyn Clock>,
-        spent: u64,
-        counts: &SlotCounts,
-    ) -> Result<(), HostError> {
+    pub(crate) fn check(&mut self, clock: Option<&dyn Clock>, spent: u64) -> Result<(), HostError> {
         let Some(clock) = clock else {
             return Ok(());
         };
         let now = clock.now_us();
         if self.timed_from.is_none() {
-            self.read(now, spent, counts.fuel_per_us());
+            self.read(now, spent);
         }
         match self.deadline_us {
             Some(deadline) if now > deadline => Err(HostError::Deadline),
@@ -69,12 +68,12 @@ impl Pace {
         }
     }
 
-    /// Takes the first reading: the fuel spent tells how long ago the call began.
-    fn read(&mut self, now: u64, spent: u64, fuel_per_us: u64) {
+    /// Takes the first reading. The timeout counts from here: how long the slice before it took is
+    /// not known, and a guess that is too long would end a call before its time.
+    fn read(&mut self, now: u64, spent: u64) {
         self.timed_from = Some((now, spent));
         if self.timeout_us > 0 {
-            let began = now.saturating_sub(spent / fuel_per_us.max(1));
-            let own = began.saturating_add(self.timeout_us);
+            let own = now.saturating_add(self.timeout_us);
             self.deadline_us = Some(self.deadline_us.map_or(own, |outer| outer.min(own)));
         }
     }
@@ -84,9 +83,13 @@ impl Pace {
     pub(crate) fn finish(&self, clock: Option<&dyn Clock>, spent: u64, counts: &SlotCounts) {
         match (self.timed_from, clock) {
             (Some((from_us, from_fuel)), Some(clock)) => {
-                counts.timed_us.add(clock.now_us().saturating_sub(from_us));
-                counts.timed_fuel.add(spent.saturating_sub(from_fuel));
+                let us = clock.now_us().saturating_sub(from_us);
+                counts.timed_us.add(us);
                 counts.untimed_fuel.add(from_fuel);
+                if !self.cold {
+                    counts.sampled_us.add(us);
+                    counts.sampled_fuel.add(spent.saturating_sub(from_fuel));
+                }
             }
             _ => counts.untimed_fuel.add(spent),
         }

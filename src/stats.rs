@@ -16,8 +16,9 @@ pub struct WasmPluginStats {
     /// Time spent in calls, in microseconds.
     ///
     /// Sampled: a call that needs more than one slice of fuel is timed from the end of its first
-    /// slice, and the first call of a fresh sandbox as a whole. All other fuel is converted at the
-    /// speed those measurements gave, so a short call reads no clock. Zero without a clock.
+    /// slice, and every 64th call of a sandbox as a whole, beginning with its first. All other fuel
+    /// is converted at the speed that these gave, first calls apart, so that most short calls read
+    /// no clock. Zero without a clock.
     pub total_execution_us: u64,
     /// Calls that ended in a trap, or were stopped at a limit of fuel or time.
     pub trap_count: u64,
@@ -62,9 +63,11 @@ pub(crate) struct SlotCounts {
     pub(crate) fuel: Counter,
     /// Fuel of calls that were too short to be timed.
     pub(crate) untimed_fuel: Counter,
-    /// Fuel and microseconds of what was timed.
-    pub(crate) timed_fuel: Counter,
+    /// Microseconds of what was timed.
     pub(crate) timed_us: Counter,
+    /// Fuel and microseconds of what was timed and tells how fast the guest runs.
+    pub(crate) sampled_fuel: Counter,
+    pub(crate) sampled_us: Counter,
     pub(crate) peak_memory: Counter,
     pub(crate) sandboxes: Counter,
     /// One for each host function in the registry's table, by its index there.
@@ -78,21 +81,18 @@ impl SlotCounts {
             ..Self::default()
         }
     }
-
-    /// Fuel a microsecond buys, as far as this slot knows.
-    pub(crate) fn fuel_per_us(&self) -> u64 {
-        fuel_per_us(self.timed_fuel.get(), self.timed_us.get())
-    }
 }
 
-/// What a microsecond of guest code costs before anything was measured: about right for a server
-/// core with tail-call dispatch.
-const NOMINAL_FUEL_PER_US: u64 = 500;
+/// What a microsecond of guest code costs before anything was sampled: about right for a server
+/// core with tail-call dispatch (`examples/calibrate.rs`).
+const NOMINAL_FUEL_PER_US: u64 = 3_000;
 
-fn fuel_per_us(timed_fuel: u64, timed_us: u64) -> u64 {
-    match timed_fuel.checked_div(timed_us) {
-        Some(speed) => speed.max(1),
-        None => NOMINAL_FUEL_PER_US,
+/// How long `fuel` takes where `sampled_fuel` took `sampled_us`.
+fn estimate_us(fuel: u64, sampled_fuel: u64, sampled_us: u64) -> u64 {
+    let us = u128::from(fuel) * u128::from(sampled_us);
+    match us.checked_div(u128::from(sampled_fuel)) {
+        Some(us) if sampled_us > 0 => u64::try_from(us).unwrap_or(u64::MAX),
+        _ => fuel / NOMINAL_FUEL_PER_US,
     }
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn total<'a>(
     timed: bool,
 ) -> WasmPluginStats {
     let mut stats = WasmPluginStats::default();
-    let (mut timed_fuel, mut untimed_fuel) = (0, 0);
+    let (mut sampled_fuel, mut sampled_us, mut untimed_fuel) = (0, 0, 0);
     for slot in slots {
         stats.total_calls += slot.calls.get();
         stats.total_fuel_consumed += slot.fuel.get();
@@ -110,7 +110,8 @@ pub(crate) fn total<'a>(
         stats.trap_count += slot.traps.get();
         stats.peak_memory_bytes = stats.peak_memory_bytes.max(slot.peak_memory.get());
         stats.sandboxes_started += slot.sandboxes.get();
-        timed_fuel += slot.timed_fuel.get();
+        sampled_fuel += slot.sampled_fuel.get();
+        sampled_us += slot.sampled_us.get();
         untimed_fuel += slot.untimed_fuel.get();
         for function in &slot.functions {
             stats.host_calls += function.calls.get();
@@ -118,8 +119,7 @@ pub(crate) fn total<'a>(
         }
     }
     if timed {
-        stats.total_execution_us +=
-            untimed_fuel / fuel_per_us(timed_fuel, stats.total_execution_us);
+        stats.total_execution_us += estimate_us(untimed_fuel, sampled_fuel, sampled_us);
     } else {
         stats.total_execution_us = 0;
     }

@@ -22,6 +22,9 @@ use alloc::{boxed::Box, format};
 use core::any::Any;
 use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
 
+/// One call in so many is timed as a whole, beginning with a sandbox's first.
+const TIMED_EVERY: u32 = 64;
+
 /// What a call may use.
 #[derive(Debug, Clone)]
 pub(crate) struct CallLimits<'c> {
@@ -50,8 +53,8 @@ pub(crate) struct Sandbox<H: Host> {
     typed: Box<[Option<Box<dyn Any + Send + Sync>>]>,
     /// Whether a call is running, was stopped midway, or unwound.
     midway: bool,
-    /// Whether no call has run yet, so that the first can be timed as a whole.
-    fresh: bool,
+    /// How many calls have begun, start function included; every so many are timed as a whole.
+    calls: u32,
 }
 
 impl<H: Host> Sandbox<H> {
@@ -80,7 +83,7 @@ impl<H: Host> Sandbox<H> {
             instance,
             store,
             midway: false,
-            fresh: true,
+            calls: 0,
         };
         sandbox.run_start_function()?;
         Ok(sandbox)
@@ -188,9 +191,10 @@ impl<H: Host> Sandbox<H> {
         self.midway = true;
         let StoreData { context, call, .. } = self.store.data_mut();
         call.pace = Pace::new(limits.slice_fuel, limits.timeout_us, limits.deadline_us);
-        if core::mem::take(&mut self.fresh) {
-            call.pace.start_timing(context.clock());
+        if self.calls.is_multiple_of(TIMED_EVERY) {
+            call.pace.start_timing(context.clock(), self.calls == 0);
         }
+        self.calls = self.calls.wrapping_add(1);
         call.tag = limits.tag;
         match limits.chain {
             Some(chain) => call.chain.clone_from(chain),

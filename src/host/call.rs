@@ -50,7 +50,7 @@ impl CallState {
         clock: Option<&dyn Clock>,
         spent: u64,
     ) -> Result<(), HostError> {
-        self.pace.check(clock, spent, &self.counts)
+        self.pace.check(clock, spent)
     }
 }
 

@@ -25,4 +25,5 @@ mod nested;
 mod probe;
 mod registry;
 mod stack;
+mod timing;
 mod wild_pointers;
