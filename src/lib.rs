@@ -28,6 +28,7 @@ extern crate alloc;
 extern crate std;
 
 mod admission;
+mod audit;
 mod budget;
 mod capabilities;
 mod clock;
@@ -53,11 +54,14 @@ mod schedule;
 mod state;
 mod stats;
 mod sync;
+mod text;
 mod trap;
+mod trap_report;
 mod value;
 
 pub use crate::{
     admission::{AdmissionReport, AdmittedFunction, AdmittedImport},
+    audit::{AuditDecision, AuditLevel, AuditLog, AuditRecord},
     capabilities::{Grant, WasmPluginCapabilities},
     clock::Clock,
     config::{CallOptions, Compilation, DenyPolicy, ResetPolicy, WasmInstanceConfig},
@@ -76,6 +80,7 @@ pub use crate::{
     state::WasmPluginState,
     stats::{HostFunctionStats, WasmPluginStats},
     trap::TrapCode,
+    trap_report::{ReportedHostCall, TrapReport},
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
 };
 /// How important a guest's log line is: the `log` crate's levels.

@@ -1,11 +1,13 @@
 //! One loaded plugin: its state, its calls, its statistics.
 
+mod recording;
 mod sandboxes;
 
 use crate::{
-    CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType, WasmInstanceConfig,
-    WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue, WasmValues,
-    engine::{CallLimits, Code, ExportedFunction, Failure, Sandbox},
+    AuditLevel, CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType,
+    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue,
+    WasmValues,
+    engine::{CallLimits, Code, Evidence, ExportedFunction, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
     origin::Origin,
     pool::{Held, Place, Pool},
@@ -48,7 +50,8 @@ impl<H: Host> WasmPluginInstance<H> {
         report::check_plugin_name(name).map_err(in_plugin)?;
         report::check_config(&config, origin.clock.is_some()).map_err(in_plugin)?;
         let hash = report::check_hash(wasm, &config).map_err(in_plugin)?;
-        let code = Code::compile(wasm, &config, &origin.table).map_err(in_plugin)?;
+        let audited = origin.audit.level() == AuditLevel::HostCalls;
+        let code = Code::compile(wasm, &config, &origin.table, audited).map_err(in_plugin)?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Ok(Self {
@@ -68,6 +71,8 @@ impl<H: Host> WasmPluginInstance<H> {
                 host: Arc::clone(&origin.host),
                 clock: origin.clock.clone(),
                 directory: origin.directory.clone(),
+                audit: Arc::clone(&origin.audit),
+                function_names: Arc::clone(&origin.table) as _,
             }),
         })
     }
@@ -326,14 +331,15 @@ impl<H: Host> WasmPluginInstance<H> {
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
     ) -> Result<T, Error> {
         let limits = self.limits(options);
-        let (_, result) = self.spend_limits(limits, sandbox, call);
-        result.map_err(|failure| self.failed(function, failure, options, sandbox.last_log()))
+        let (spent, result) = self.spend_limits(function, limits, sandbox, call);
+        result.map_err(|failure| self.failed(function, failure, options, &sandbox.evidence(spent)))
     }
 
     /// Runs `call` on as much of `limits` as the fuel budget allows; returns what was spent.
     #[inline]
     pub(crate) fn spend_limits<T>(
         &self,
+        function: &str,
         mut limits: CallLimits<'_>,
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
@@ -343,12 +349,12 @@ impl<H: Host> WasmPluginInstance<H> {
             self.trapped.store(false, Ordering::Relaxed);
         }
         if self.context.config.fuel_budget.is_none() {
-            return call(sandbox, &limits);
+            return self.recorded(function, call(sandbox, &limits));
         }
         limits.fuel = self.reserve(limits.fuel);
         let (spent, result) = call(sandbox, &limits);
         self.give_back(limits.fuel.saturating_sub(spent));
-        (spent, result)
+        self.recorded(function, (spent, result))
     }
 
     /// Takes up to `fuel` out of the budget.
@@ -417,12 +423,21 @@ impl<H: Host> WasmPluginInstance<H> {
         function: &str,
         failure: Failure,
         options: &CallOptions,
-        last_log: &str,
+        evidence: &Evidence,
     ) -> Error {
+        let was_stopped = failure.is_midway();
         let error = report::describe(failure, &self.context.config, &self.table, options);
-        let error = error.in_plugin(self.name()).in_function(function).with_last_log(last_log);
+        let error = error.in_plugin(self.name()).in_function(function);
+        let mut error = error.with_last_log(&evidence.last_log);
+        if was_stopped {
+            let report = self.trap_report(&error, options, evidence);
+            error = error.with_report(report);
+        }
         if self.context.config.debug_mode {
-            log::warn!("{error}");
+            match error.trap_report() {
+                Some(report) => log::warn!("{error}\n{report}"),
+                None => log::warn!("{error}"),
+            }
         }
         error
     }

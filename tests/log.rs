@@ -98,5 +98,7 @@ fn failed_calls_are_told_in_debug_mode_only() {
         let error = registry.call(plugin, "unreachable", &[]).unwrap_err();
         let told = lines(&error.to_string());
         assert_eq!(told.len(), usize::from(plugin == "loud"), "{told:?}");
+        let report = error.trap_report().unwrap().to_string();
+        assert!(told.iter().all(|(_, _, line)| line.ends_with(&report)), "{told:?}");
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     code::{Code, ExportedFunction},
     convention::Convention,
-    failure::{BadAnswer, Failure},
+    failure::{BadAnswer, Evidence, Failure},
     rewrite::START_EXPORT,
     run::{run, run_typed, untyped},
     signature::{Params, Results},
@@ -63,6 +63,19 @@ impl<H: Host> Sandbox<H> {
         code: &Arc<Code<H>>,
         context: &Arc<PluginContext<H>>,
         counts: &Arc<SlotCounts>,
+    ) -> Result<Self, (Failure, Box<Evidence>)> {
+        let mut sandbox = Self::instantiate(code, context, counts)
+            .map_err(|failure| (failure, Box::default()))?;
+        match sandbox.run_start_function() {
+            Ok(()) => Ok(sandbox),
+            Err((spent, failure)) => Err((failure, Box::new(sandbox.evidence(spent)))),
+        }
+    }
+
+    fn instantiate(
+        code: &Arc<Code<H>>,
+        context: &Arc<PluginContext<H>>,
+        counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
         counts.sandboxes.add(1);
         let data = StoreData::new(Arc::clone(context), Arc::clone(counts));
@@ -75,7 +88,7 @@ impl<H: Host> Sandbox<H> {
         let functions: Option<Box<[Func]>> =
             code.functions().iter().map(|f| instance.get_func(&store, &f.name)).collect();
         let functions = functions.ok_or_else(|| Failure::Engine("an export is missing".into()))?;
-        let mut sandbox = Self {
+        Ok(Self {
             convention: Convention::find(&store, &instance),
             typed: functions.iter().map(|_| None).collect(),
             functions,
@@ -84,17 +97,16 @@ impl<H: Host> Sandbox<H> {
             store,
             midway: false,
             calls: 0,
-        };
-        sandbox.run_start_function()?;
-        Ok(sandbox)
+        })
     }
 
-    fn run_start_function(&mut self) -> Result<(), Failure> {
+    /// Runs the start function as a call; an error has what it spent.
+    fn run_start_function(&mut self) -> Result<(), (u64, Failure)> {
         if !self.code.has_start {
             return Ok(());
         }
         let function = self.instance.get_typed_func::<(), ()>(&self.store, START_EXPORT);
-        let function = function.map_err(|error| Failure::from(&error))?;
+        let function = function.map_err(|error| (0, Failure::from(&error)))?;
         let config = &self.store.data().context.config;
         let limits = CallLimits {
             fuel: config.capabilities.fuel_limit,
@@ -106,8 +118,8 @@ impl<H: Host> Sandbox<H> {
         };
         self.begin(&limits);
         let result = run_typed(&mut self.store, function, ());
-        self.end(result.as_ref().err());
-        result
+        let spent = self.end(result.as_ref().err());
+        result.map_err(|failure| (spent, failure))
     }
 
     /// Whether further calls may run in it.
@@ -123,9 +135,16 @@ impl<H: Host> Sandbox<H> {
         self.code.functions().get(index)
     }
 
-    /// The last line logged in the last call.
-    pub(crate) fn last_log(&self) -> &str {
-        &self.store.data().call.last_log
+    /// What the last call, which spent `fuel`, leaves for a report.
+    #[cold]
+    pub(crate) fn evidence(&self, fuel: u64) -> Evidence {
+        let StoreData { call, limiter, .. } = self.store.data();
+        Evidence {
+            fuel,
+            memory_bytes: limiter.memory_bytes(),
+            host_calls: call.recent.oldest_ordered().copied().collect(),
+            last_log: call.last_log.clone(),
+        }
     }
 
     /// Calls an exported function with values, which must have its parameters' types. Returns the
@@ -201,8 +220,7 @@ impl<H: Host> Sandbox<H> {
             None if call.chain.is_empty() => {}
             None => call.chain = Chain::default(),
         }
-        call.last_answer.clear();
-        call.last_log.clear();
+        call.clear();
         let first = call.meter.begin(limits.fuel, limits.slice_fuel);
         if call.meter.is_metered() {
             // Cannot fail: the engine meters exactly if the meter does.
@@ -299,7 +317,7 @@ impl<H: Host> Sandbox<H> {
 
 impl Failure {
     /// Whether the guest was stopped before it had returned.
-    fn is_midway(&self) -> bool {
+    pub(crate) fn is_midway(&self) -> bool {
         matches!(
             self,
             Self::Trap(_)

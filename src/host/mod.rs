@@ -20,10 +20,13 @@ pub use self::{
     wire::Labels,
 };
 pub(crate) use self::{
-    call::{CallState, FunctionSpec},
+    call::{CallState, FunctionSpec, RecentCall, STOPPED},
     chain::Chain,
     chain::ChainEnd,
-    context::{Directory, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext},
+    context::{
+        Directory, FunctionNames, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext,
+    },
+    memory::Range,
     table::{HostFunction, HostFunctions},
 };
 

@@ -9,6 +9,7 @@ mod support;
 
 mod abi;
 mod admission;
+mod audit;
 mod bytes;
 mod calls;
 mod capabilities;
@@ -26,4 +27,5 @@ mod probe;
 mod registry;
 mod stack;
 mod timing;
+mod trap_reports;
 mod wild_pointers;
