@@ -210,7 +210,7 @@ fn enter<H: Host, R: HostResult>(
         true => data.caught.run(|| function(&mut call)),
         false => Err(HostError::Denied),
     });
-    let charged = before - data.call.meter.left();
+    let charged = before.saturating_sub(data.call.meter.left());
     let left = data.call.meter.close();
     let status = match &result {
         Ok(value) => value.status(),
