@@ -9,7 +9,7 @@ use wasm_runtime::{AuditLevel, WasmPluginRegistry};
 #[test]
 fn recording_every_host_call_and_taking_the_records_allocates_nothing() {
     let registry = WasmPluginRegistry::builder().audit(AuditLevel::HostCalls).build().unwrap();
-    let plugin = load(&registry, "probe", &fixture("abi_probe_core"), config());
+    let plugin = load(&registry, "probe", &fixture("abi_probe"), config());
     let mut guest = Arguments::new(&plugin);
     let (table, key, out) = (guest.put(b"open_rows"), guest.put(b"ben"), guest.room(8));
     let args = flat(&[&[CALLS], &table, &key, &out]);
