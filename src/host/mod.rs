@@ -25,6 +25,7 @@ pub(crate) use self::{
     chain::ChainEnd,
     context::{Directory, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext},
     table::{HostFunction, HostFunctions},
+    wire::{field_len, take_field},
 };
 
 use core::fmt;
