@@ -10,7 +10,7 @@ use wasm_runtime::{LogLevel, ObservabilityExtension};
 type Pairs = Vec<(String, String)>;
 
 #[derive(Debug, Clone)]
-enum Event {
+enum Told {
     Counter(u64, String, Pairs),
     Gauge(f64, String, Pairs),
     Histogram(f64, String, Pairs),
@@ -37,15 +37,15 @@ fn number() -> impl Strategy<Value = f64> {
     any::<u64>().prop_map(f64::from_bits)
 }
 
-fn event() -> impl Strategy<Value = Event> {
+fn event() -> impl Strategy<Value = Told> {
     prop_oneof![
-        (any::<u64>(), text(), pairs()).prop_map(|(v, n, p)| Event::Counter(v, n, p)),
-        (number(), text(), pairs()).prop_map(|(v, n, p)| Event::Gauge(v, n, p)),
-        (number(), text(), pairs()).prop_map(|(v, n, p)| Event::Histogram(v, n, p)),
-        (any::<Option<u64>>(), text()).prop_map(|(p, n)| Event::SpanStart(p, n)),
-        any::<u64>().prop_map(Event::SpanEnd),
-        (any::<u64>(), text(), pairs()).prop_map(|(s, n, p)| Event::SpanEvent(s, n, p)),
-        (level(), text(), pairs()).prop_map(|(l, m, f)| Event::Log(l, m, f)),
+        (any::<u64>(), text(), pairs()).prop_map(|(v, n, p)| Told::Counter(v, n, p)),
+        (number(), text(), pairs()).prop_map(|(v, n, p)| Told::Gauge(v, n, p)),
+        (number(), text(), pairs()).prop_map(|(v, n, p)| Told::Histogram(v, n, p)),
+        (any::<Option<u64>>(), text()).prop_map(|(p, n)| Told::SpanStart(p, n)),
+        any::<u64>().prop_map(Told::SpanEnd),
+        (any::<u64>(), text(), pairs()).prop_map(|(s, n, p)| Told::SpanEvent(s, n, p)),
+        (level(), text(), pairs()).prop_map(|(l, m, f)| Told::Log(l, m, f)),
     ]
 }
 
@@ -69,34 +69,34 @@ fn borrowed(pairs: &Pairs) -> Vec<(&str, &str)> {
 }
 
 /// Gives the event to an extension; returns the export that must see it, and its input.
-fn send(event: &Event, to: &dyn ObservabilityExtension) -> (&'static str, Vec<u8>) {
+fn send(event: &Told, to: &dyn ObservabilityExtension) -> (&'static str, Vec<u8>) {
     match event {
-        Event::Counter(value, name, labels) => {
+        Told::Counter(value, name, labels) => {
             to.counter_inc(name, *value, &borrowed(labels));
             (EXPORTS[0], record(&value.to_le_bytes(), name, labels))
         }
-        Event::Gauge(value, name, labels) => {
+        Told::Gauge(value, name, labels) => {
             to.gauge_set(name, *value, &borrowed(labels));
             (EXPORTS[1], record(&value.to_le_bytes(), name, labels))
         }
-        Event::Histogram(value, name, labels) => {
+        Told::Histogram(value, name, labels) => {
             to.histogram_observe(name, *value, &borrowed(labels));
             (EXPORTS[2], record(&value.to_le_bytes(), name, labels))
         }
-        Event::SpanStart(parent, name) => {
+        Told::SpanStart(parent, name) => {
             let span = to.span_start(name, *parent);
             let numbers = [span.to_le_bytes(), parent.unwrap_or(0).to_le_bytes()].concat();
             (EXPORTS[3], record(&numbers, name, &Vec::new()))
         }
-        Event::SpanEnd(span) => {
+        Told::SpanEnd(span) => {
             to.span_end(*span);
             (EXPORTS[4], span.to_le_bytes().to_vec())
         }
-        Event::SpanEvent(span, name, attributes) => {
+        Told::SpanEvent(span, name, attributes) => {
             to.span_event(*span, name, &borrowed(attributes));
             (EXPORTS[5], record(&span.to_le_bytes(), name, attributes))
         }
-        Event::Log(level, message, fields) => {
+        Told::Log(level, message, fields) => {
             to.log(*level, message, &borrowed(fields));
             let level = match level {
                 LogLevel::Trace | LogLevel::Debug => 0_u32,
