@@ -11,6 +11,7 @@
 //!   [`ModuleLimits`].
 //! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions
 //!   of your own.
+//! - Tell it what the program does: [`WasmObservabilityPlugin`].
 //!
 //! # Features
 //!
@@ -46,6 +47,7 @@ mod limits;
 #[cfg(feature = "mmap")]
 mod mmap;
 mod nested;
+mod observability;
 mod origin;
 mod plugin;
 mod pool;
@@ -76,6 +78,10 @@ pub use crate::{
     },
     lease::PluginLease,
     limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
+    observability::{
+        Extension, ExtensionCapability, ExtensionInfo, ObservabilityExtension, ObservabilityStats,
+        WasmObservabilityPlugin,
+    },
     plugin::WasmPluginInstance,
     registry::{RegistryBuilder, WasmPluginRegistry},
     state::WasmPluginState,

@@ -374,7 +374,7 @@ impl<H: Host> WasmPluginInstance<H> {
         });
     }
 
-    fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
+    pub(crate) fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
         let config = &self.context.config;
         let fuel = config.capabilities.fuel_limit;
         CallLimits {

@@ -22,6 +22,7 @@ mod values;
 pub(crate) use self::{
     admission::admission,
     code::{Code, ExportedFunction},
+    convention::Input,
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},
     link::HostBody,

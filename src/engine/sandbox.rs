@@ -2,7 +2,7 @@
 
 use super::{
     code::{Code, ExportedFunction},
-    convention::Convention,
+    convention::{Convention, Input},
     failure::{BadAnswer, Evidence, Failure},
     rewrite::START_EXPORT,
     run::{run, run_typed, untyped},
@@ -176,7 +176,7 @@ impl<H: Host> Sandbox<H> {
     pub(crate) fn call_bytes<T>(
         &mut self,
         index: usize,
-        input: &[u8],
+        input: &(impl Input + ?Sized),
         limits: &CallLimits<'_>,
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> (u64, Result<T, Failure>) {

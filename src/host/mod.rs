@@ -37,6 +37,7 @@ pub(crate) use self::{
     memory::Range,
     query::valid_squared_length,
     table::{HostFunction, HostFunctions},
+    wire::{field_len, take_field},
 };
 
 use crate::sync::Arc;

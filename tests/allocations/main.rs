@@ -14,6 +14,7 @@ mod failures;
 mod heap;
 mod host_functions;
 mod nesting;
+mod observability;
 mod own_hosts;
 mod parallel;
 mod sizes;

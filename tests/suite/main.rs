@@ -23,6 +23,7 @@ mod leases;
 mod limits;
 mod modules;
 mod nested;
+mod observability;
 mod probe;
 mod registry;
 mod stack;
