@@ -64,8 +64,8 @@ const MAX_TRIES: u32 = 1_000;
 ///
 /// # What the plugin exports
 ///
-/// Functions of the byte convention, `(ptr: i32, len: i32) -> i64`, named like the methods, and
-/// `soch_alloc` and `memory` as for any such function. It has those it wants: an event without a
+/// Functions of the byte convention, `(ptr: i32, len: i32) -> i64`, named like the methods (but for
+/// `log`, which is a function of C's library), and `soch_alloc` and `memory` as for any such function. It has those it wants: an event without a
 /// function is ignored. The input is one record, little-endian; a field is a `u32` length and so
 /// many bytes of UTF-8; labels, attributes and fields of a log line are a name field and a value
 /// field, repeated to the end of the record. A record has at most 16 KiB; nothing is ever cut.
@@ -78,7 +78,7 @@ const MAX_TRIES: u32 = 1_000;
 /// | `span_start` | `u64` span, `u64` parent or 0, name field |
 /// | `span_end` | `u64` span |
 /// | `span_event` | `u64` span, name field, attributes |
-/// | `log` | `u32` level (0 debug and trace, 1 info, 2 warning, 3 error), message field, fields |
+/// | `log_line` | `u32` level (0 debug and trace, 1 info, 2 warning, 3 error), message field, fields |
 /// | `info` | nothing; answers four fields of at most 128 bytes: name, version, description, author |
 ///
 /// Values are as the program gave them: a number may be NaN, a name empty. Spans are numbered by the
@@ -278,7 +278,7 @@ impl<H: Host> ObservabilityExtension for WasmObservabilityPlugin<H> {
             LogLevel::Error => 3,
         };
         let numbers = &level.to_le_bytes();
-        self.deliver("log", &Record { numbers, text: Some(message), pairs: fields });
+        self.deliver("log_line", &Record { numbers, text: Some(message), pairs: fields });
     }
 }
 

@@ -53,7 +53,7 @@ fn an_event_that_is_dropped_too_long_refused_or_too_late_allocates_nothing() {
     let (registry, plugin) = one_plugin(&wat(r#"(module
         (memory (export "memory") 1)
         (func (export "soch_alloc") (param i32) (result i32) (i32.const 1024))
-        (func (export "log") (param i32 i32) (result i64) (i64.const -1)))"#));
+        (func (export "log_line") (param i32 i32) (result i64) (i64.const -1)))"#));
     let observed = WasmObservabilityPlugin::new(plugin);
     let long = "x".repeat(20_000);
     assert_allocates_nothing("too long", || observed.log(LogLevel::Info, &long, &[]));

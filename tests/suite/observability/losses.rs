@@ -23,7 +23,7 @@ fn stats(delivered: u64, failed: u64, ignored: u64) -> ObservabilityStats {
     ObservabilityStats { delivered, failed, ignored, ..ObservabilityStats::default() }
 }
 
-/// Each export misbehaves in its own way, but for `span_event` and `log`.
+/// Each export misbehaves in its own way, but for `span_event` and `log_line`.
 const MISBEHAVING: &str = r#"(module
     (memory (export "memory") 1)
     (func (export "soch_alloc") (param i32) (result i32) (i32.const 1024))
@@ -33,7 +33,7 @@ const MISBEHAVING: &str = r#"(module
     (func (export "span_start") (param i32 i32) (result i64) (i64.const -4096))
     (func (export "span_end") (param i32 i32) (result i64) (i64.const 0x10000_00000001))
     (func (export "span_event") (param i32 i32) (result i64) (i64.const 0))
-    (func (export "log") (param i32 i32) (result i64)
+    (func (export "log_line") (param i32 i32) (result i64)
         (i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32))
             (i64.extend_i32_u (local.get 1)))))"#;
 
@@ -55,7 +55,7 @@ fn exports_that_are_missing_or_of_another_type_are_ignored() {
         (memory (export "memory") 1)
         (func (export "soch_alloc") (param i32) (result i32) (i32.const 1024))
         (func (export "counter_inc") (param i32 i32) (result i64) (i64.const 0))
-        (func (export "log") (param i32 i32) (result i64) (i64.const 0))
+        (func (export "log_line") (param i32 i32) (result i64) (i64.const 0))
         (func (export "span_start") (param i32 i32) (result i64) (i64.const 0))
         (func (export "gauge_set") (param i32 i32) (result i32) unreachable)
         (func (export "span_end") (param i64) (result i64) unreachable))"#);
@@ -80,7 +80,7 @@ fn spans_are_numbered_even_if_nobody_hears_of_them() {
 #[test]
 fn a_plugin_without_memory_for_the_record_fails() {
     let exporting = |alloc: &str| {
-        let log = r#"(func (export "log") (param i32 i32) (result i64) unreachable)"#;
+        let log = r#"(func (export "log_line") (param i32 i32) (result i64) unreachable)"#;
         wat(&format!(r#"(module (memory (export "memory") 1) {alloc} {log})"#))
     };
     for alloc in [
@@ -123,7 +123,7 @@ fn a_trap_costs_the_plugin_its_state_and_a_status_does_not() {
             (global.set $seen (i64.add (global.get $seen) (i64.const 1)))
             (i64.const 0))
         (func (export "gauge_set") (param i32 i32) (result i64) (i64.const -3))
-        (func (export "log") (param i32 i32) (result i64) unreachable))"#);
+        (func (export "log_line") (param i32 i32) (result i64) unreachable))"#);
     let (_registry, observed) = observed(&wasm, one_instance());
     let seen = || observed.plugin().call("seen", &[]).unwrap()[0].as_i64().unwrap();
     observed.span_end(1);

@@ -11,7 +11,7 @@ pub const EXPORTS: [&str; 7] = [
     "span_start",
     "span_end",
     "span_event",
-    "log",
+    "log_line",
 ];
 
 /// Each function keeps its number among the exports, and where the record is.

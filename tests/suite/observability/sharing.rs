@@ -67,12 +67,12 @@ fn with_several_instances_each_adds_up_what_came_to_it() {
     assert_eq!(second.call_bytes("snapshot", b"events").unwrap(), b"counter events 10\n");
 }
 
-/// A guest whose `log` tells the host.
+/// A guest whose `log_line` tells the host.
 const TALKATIVE: &str = r#"(module
     (import "env" "tell" (func $tell))
     (memory (export "memory") 1)
     (func (export "soch_alloc") (param i32) (result i32) (i32.const 1024))
-    (func (export "log") (param i32 i32) (result i64) (call $tell) (i64.const 0)))"#;
+    (func (export "log_line") (param i32 i32) (result i64) (call $tell) (i64.const 0)))"#;
 
 #[test]
 fn what_is_told_inside_of_an_event_s_own_delivery_goes_round_in_no_circle() {
