@@ -39,6 +39,7 @@ mod error;
 mod file;
 mod function;
 mod host;
+mod latency;
 mod lease;
 mod limits;
 #[cfg(feature = "mmap")]
@@ -50,10 +51,12 @@ mod pool;
 mod registry;
 mod report;
 mod schedule;
+mod speed;
 mod state;
 mod stats;
 mod sync;
 mod trap;
+mod traps;
 mod value;
 
 pub use crate::{
@@ -69,6 +72,7 @@ pub use crate::{
         Host, HostCall, HostCost, HostError, HostFunctionTable, Labels, LogMessage, Metric,
         MetricKind, Output,
     },
+    latency::LatencyHistogram,
     lease::PluginLease,
     limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
     plugin::WasmPluginInstance,
@@ -76,6 +80,7 @@ pub use crate::{
     state::WasmPluginState,
     stats::{HostFunctionStats, WasmPluginStats},
     trap::TrapCode,
+    traps::TrapStats,
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
 };
 /// How important a guest's log line is: the `log` crate's levels.

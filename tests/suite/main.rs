@@ -25,5 +25,6 @@ mod nested;
 mod probe;
 mod registry;
 mod stack;
+mod statistics;
 mod timing;
 mod wild_pointers;
