@@ -35,6 +35,7 @@ mod config;
 mod embedded;
 mod engine;
 mod error;
+mod exposition;
 #[cfg(feature = "std")]
 mod file;
 mod function;
@@ -48,6 +49,7 @@ mod nested;
 mod origin;
 mod plugin;
 mod pool;
+mod prometheus;
 mod registry;
 mod report;
 mod schedule;

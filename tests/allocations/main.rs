@@ -10,6 +10,7 @@
 mod calls;
 mod dropping;
 mod failures;
+mod flooding;
 mod heap;
 mod host_functions;
 mod nesting;
