@@ -37,11 +37,13 @@ mod config;
 mod embedded;
 mod engine;
 mod error;
+mod exposition;
 #[cfg(feature = "std")]
 mod file;
 mod function;
 mod host;
 mod kernel;
+mod latency;
 mod lease;
 mod limits;
 #[cfg(feature = "mmap")]
@@ -51,15 +53,18 @@ mod observability;
 mod origin;
 mod plugin;
 mod pool;
+mod prometheus;
 mod registry;
 mod report;
 mod schedule;
+mod speed;
 mod state;
 mod stats;
 mod sync;
 mod text;
 mod trap;
 mod trap_report;
+mod traps;
 mod value;
 
 pub use crate::{
@@ -76,6 +81,7 @@ pub use crate::{
         Host, HostCall, HostCost, HostError, HostFunctionTable, Labels, LogMessage, MAX_DIMS,
         MAX_K, Metric, MetricKind, Nearest, Output, Query,
     },
+    latency::LatencyHistogram,
     lease::PluginLease,
     limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
     observability::{
@@ -88,6 +94,7 @@ pub use crate::{
     stats::{HostFunctionStats, WasmPluginStats},
     trap::TrapCode,
     trap_report::{ReportedHostCall, TrapReport},
+    traps::TrapStats,
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
 };
 /// How important a guest's log line is: the `log` crate's levels.

@@ -2,21 +2,20 @@
 
 mod recording;
 mod sandboxes;
+mod statistics;
 
 use crate::{
-    AuditLevel, CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType,
-    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue,
-    WasmValues,
+    AuditLevel, CallOptions, Error, ErrorKind, PluginLease, ValueType, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmPluginState, WasmValue, WasmValues,
     engine::{CallLimits, Code, Evidence, ExportedFunction, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
     origin::Origin,
     pool::{Held, Place, Pool},
     report,
     schedule::SLICE_FUEL,
-    stats::{function_total, total},
-    sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock},
+    sync::{Arc, AtomicBool, AtomicU64, HighWater, Ordering, RwLock},
 };
-use alloc::{boxed::Box, string::ToString, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 /// One loaded plugin.
 ///
@@ -37,6 +36,9 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     unloaded: AtomicBool,
     /// What is left of the fuel over all calls.
     budget: AtomicU64,
+    /// The longest times that statistics have told: a better estimate never takes them back.
+    told_execution_us: HighWater,
+    told_call_us: HighWater,
 }
 
 impl<H: Host> WasmPluginInstance<H> {
@@ -64,6 +66,8 @@ impl<H: Host> WasmPluginInstance<H> {
             trapped: AtomicBool::new(false),
             unloaded: AtomicBool::new(false),
             budget: AtomicU64::new(config.fuel_budget.unwrap_or(u64::MAX)),
+            told_execution_us: HighWater::default(),
+            told_call_us: HighWater::default(),
             context: Arc::new(PluginContext {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 name: name.into(),
@@ -115,21 +119,6 @@ impl<H: Host> WasmPluginInstance<H> {
             false if self.trapped.load(Ordering::Relaxed) => WasmPluginState::Trapped,
             false => WasmPluginState::Ready,
         }
-    }
-
-    /// Returns what the plugin has done so far.
-    pub fn stats(&self) -> WasmPluginStats {
-        total(self.pool.counts(), self.context.clock.is_some())
-    }
-
-    /// Returns how often the plugin has called each host function that it has called at all.
-    pub fn host_function_stats(&self) -> Vec<HostFunctionStats> {
-        let counted = self.table.iter().enumerate().map(|(index, function)| {
-            let (calls, denials, errors) = function_total(self.pool.counts(), index);
-            let (module, name) = (function.module.to_string(), function.name.to_string());
-            HostFunctionStats { module, name, calls, denials, errors }
-        });
-        counted.filter(|stats| stats.calls > 0).collect()
     }
 
     /// Returns what the plugin may do.

@@ -2,7 +2,8 @@
 
 use crate::{
     AdmissionReport, AuditDecision, AuditLevel, AuditLog, Clock, EmbeddedHost, Error, ErrorKind,
-    HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, WasmValue, WasmValues,
+    HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, WasmPluginStats, WasmValue,
+    WasmValues,
     audit::AuditEntry,
     engine,
     host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
@@ -234,13 +235,28 @@ impl<H: Host> WasmPluginRegistry<H> {
 
     /// Returns how many calls the loaded plugins have run, and how many of them trapped.
     pub fn global_stats(&self) -> (u64, u64) {
-        self.inner
-            .all()
-            .iter()
-            .map(|plugin| plugin.stats())
-            .fold((0, 0), |(calls, traps), stats| {
-                (calls + stats.total_calls, traps + stats.trap_count)
-            })
+        self.plugins().iter().map(|plugin| plugin.stats()).fold((0, 0), |(calls, traps), stats| {
+            (calls + stats.total_calls, traps + stats.trap_count)
+        })
+    }
+
+    /// Returns the tenants that have a plugin loaded, sorted.
+    pub fn tenants(&self) -> Vec<String> {
+        let mut tenants: Vec<_> =
+            self.plugins().iter().map(|plugin| plugin.tenant().to_string()).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        tenants
+    }
+
+    /// Returns what the loaded plugins of a tenant have done together; the peak is the largest of
+    /// theirs. All zeros if it has none. What an unloaded plugin did is forgotten with it.
+    pub fn tenant_stats(&self, tenant: &str) -> WasmPluginStats {
+        let mut stats = WasmPluginStats::default();
+        for plugin in self.plugins().iter().filter(|plugin| plugin.tenant() == tenant) {
+            stats.add(&plugin.stats());
+        }
+        stats
     }
 
     /// Unloads every plugin, the last loaded first, as [`unload`](Self::unload) does.
@@ -262,6 +278,11 @@ impl<H: Host> WasmPluginRegistry<H> {
         args: &[WasmValue],
     ) -> Result<WasmValues, Error> {
         self.inner.find(plugin).ok_or_else(|| not_found(plugin))?.call(function, args)
+    }
+
+    /// The loaded plugins, in load order.
+    pub(crate) fn plugins(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
+        self.inner.in_load_order()
     }
 
     fn origin(&self) -> Origin<H> {
@@ -336,8 +357,10 @@ impl<H: Host> Inner<H> {
         plugins.by_name.remove(&name)?
     }
 
-    fn all(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
-        self.plugins.read().by_name.values().flatten().cloned().collect()
+    fn in_load_order(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
+        let plugins = self.plugins.read();
+        let loaded = plugins.load_order.iter().map(|name| plugins.by_name.get(name)?.clone());
+        loaded.flatten().collect()
     }
 }
 

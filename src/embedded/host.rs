@@ -1,10 +1,11 @@
 //! The in-memory host as plugins see it.
 
-use super::{EmbeddedHost, Tenant, tables::Tables};
+use super::{EmbeddedHost, Tenant, render, tables::Tables};
 use crate::{
     Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query,
     sync::{Arc, RwLock},
 };
+use core::fmt;
 
 /// What a guest pays for each index and collection that follows a row that it writes or deletes.
 const FOLLOWER_FUEL: u64 = 300;
@@ -151,6 +152,10 @@ impl Host for EmbeddedHost {
     ) -> Result<(), HostError> {
         log::log!(target: "wasm_plugin", level, "{}/{}: {message}", call.tenant(), call.plugin());
         Ok(())
+    }
+
+    fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        render::render(self, out)
     }
 }
 

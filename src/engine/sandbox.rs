@@ -11,11 +11,12 @@ use super::{
     values::{lift, lower, placeholder},
 };
 use crate::{
-    TrapCode, WasmValue, WasmValues,
+    ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
     host::{Chain, Host, PluginContext},
-    schedule::{Pace, SLICE_FUEL},
+    schedule::{First, Pace, SLICE_FUEL},
     stats::SlotCounts,
     sync::Arc,
+    traps::Stop,
     value::MAX_VALUES,
 };
 use alloc::{boxed::Box, format};
@@ -118,7 +119,7 @@ impl<H: Host> Sandbox<H> {
         };
         self.begin(&limits);
         let result = run_typed(&mut self.store, function, ());
-        let spent = self.end(result.as_ref().err());
+        let (spent, _) = self.end(result.as_ref().err());
         result.map_err(|failure| (spent, failure))
     }
 
@@ -197,8 +198,8 @@ impl<H: Host> Sandbox<H> {
     ) -> (u64, Result<T, Failure>) {
         self.begin(limits);
         let result = body(self);
-        let spent = self.end(result.as_ref().err());
-        self.store.data().call.counts.calls.add(1);
+        let (spent, us) = self.end(result.as_ref().err());
+        self.store.data().call.counts.latencies.add(us);
         if result.is_err() {
             self.store.data_mut().caught.resume();
         }
@@ -211,7 +212,12 @@ impl<H: Host> Sandbox<H> {
         let StoreData { context, call, .. } = self.store.data_mut();
         call.pace = Pace::new(limits.slice_fuel, limits.timeout_us, limits.deadline_us);
         if self.calls.is_multiple_of(TIMED_EVERY) {
-            call.pace.start_timing(context.clock(), self.calls == 0);
+            let first = match self.code.has_start {
+                _ if self.calls > 0 => None,
+                true => Some(First::Start),
+                false => Some(First::Call),
+            };
+            call.pace.start_timing(context.clock(), first);
         }
         self.calls = self.calls.wrapping_add(1);
         call.tag = limits.tag;
@@ -228,21 +234,23 @@ impl<H: Host> Sandbox<H> {
         }
     }
 
+    /// Books a call; returns the fuel spent and about how many microseconds it took, rounded up.
     #[inline]
-    fn end(&mut self, failure: Option<&Failure>) -> u64 {
+    fn end(&mut self, failure: Option<&Failure>) -> (u64, u64) {
         let left = match self.store.data().call.meter.is_metered() {
             true => Some(self.store.get_fuel().unwrap_or(0)),
             false => None,
         };
         let StoreData { context, call, .. } = self.store.data_mut();
         let spent = left.map_or(0, |left| call.meter.spent(left));
-        call.pace.finish(context.clock(), spent, &call.counts);
+        let us = call.pace.finish(context.clock(), spent, &call.counts);
         call.counts.fuel.add(spent);
-        self.midway = failure.is_some_and(Failure::is_midway);
-        if self.midway {
-            call.counts.traps.add(1);
+        let stop = failure.and_then(Failure::stop);
+        self.midway = stop.is_some();
+        if let Some(stop) = stop {
+            call.counts.traps.add(stop);
         }
-        spent
+        (spent, us)
     }
 
     /// Resolves the typed form of a function once.
@@ -318,15 +326,25 @@ impl<H: Host> Sandbox<H> {
 impl Failure {
     /// Whether the guest was stopped before it had returned.
     pub(crate) fn is_midway(&self) -> bool {
-        matches!(
-            self,
-            Self::Trap(_)
-                | Self::OutOfFuel
-                | Self::Deadline
-                | Self::Host { .. }
-                | Self::Invalid(_)
-                | Self::Engine(_)
-        )
+        self.stop().is_some()
+    }
+
+    /// How the guest was stopped, if it was stopped before it had returned.
+    #[cold]
+    fn stop(&self) -> Option<Stop> {
+        match self {
+            Self::Trap(code) => Some(Stop::trap(*code)),
+            Self::OutOfFuel => Some(Stop::of(ErrorKind::OutOfFuel)),
+            Self::Deadline => Some(Stop::of(ErrorKind::Deadline)),
+            Self::Host { error: HostError::Denied, .. } => Some(Stop::of(ErrorKind::Denied)),
+            Self::Host { .. } | Self::Engine(_) => Some(Stop::of(ErrorKind::Host)),
+            Self::Invalid(_) => Some(Stop::of(ErrorKind::InvalidModule)),
+            Self::BadAnswer(_)
+            | Self::Status(_)
+            | Self::AnswerTooLong { .. }
+            | Self::Setup { .. }
+            | Self::TooManyExternRefs => None,
+        }
     }
 }
 

@@ -253,6 +253,18 @@ pub trait Host: Send + Sync + Sized + 'static {
         let _ = (call, name, out);
         Err(HostError::NotFound)
     }
+
+    /// Writes metrics of the host's own in the text format of Prometheus, version 0.0.4, for
+    /// [`render_prometheus`](crate::WasmPluginRegistry::render_prometheus): whole families, whose
+    /// names do not begin with `wasm_plugin_`. The default writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let _ = out;
+        Ok(())
+    }
 }
 
 /// One observation of a metric.

@@ -11,6 +11,7 @@ mod audit;
 mod calls;
 mod dropping;
 mod failures;
+mod flooding;
 mod heap;
 mod host_functions;
 mod nesting;
