@@ -8,6 +8,7 @@
 mod support;
 
 mod abi;
+mod abi_document;
 mod admission;
 mod audit;
 mod bytes;
