@@ -90,6 +90,7 @@ impl Pace {
         }
     }
 
+    #[cold]
     fn finish_timed(
         &self,
         (from_us, from_fuel): (u64, u64),
