@@ -122,6 +122,7 @@ fixtures() {
     debian_compilers || return 1
     need clang-19 clang-19 || return 1
     need wasm-ld-22 lld-22 || return 1
+    need npm npm || return 1
     fixtures/build.sh --check
 }
 

@@ -27,3 +27,4 @@ mod registry;
 mod stack;
 mod timing;
 mod wild_pointers;
+mod word_frequencies;
