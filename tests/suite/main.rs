@@ -14,6 +14,7 @@ mod calls;
 mod capabilities;
 mod concurrency;
 mod containment;
+mod data_set;
 mod deadlines;
 mod exact_fuel;
 mod fuel;
