@@ -34,7 +34,7 @@ const KERNELS: [(&str, i32); 10] = [
     ("bulk", 1_000_000),
 ];
 
-/// Where arguments begin in the memory of `abi_probe_core`, and where answers go.
+/// Where arguments begin in the memory of `abi_probe`, and where answers go.
 const INPUTS: i32 = 64;
 const OUTPUT: i32 = 65_536;
 
@@ -140,7 +140,7 @@ fn load(registry: &WasmPluginRegistry) -> Result<(), Box<dyn std::error::Error>>
     let kernels = include_bytes!("../fixtures/wasm/kernels.wasm");
     registry.load("kernels", kernels, config.clone())?;
     registry.load("echo", include_bytes!("../fixtures/wasm/echo.wasm"), config.clone())?;
-    let probe = include_bytes!("../fixtures/wasm/abi_probe_core.wasm");
+    let probe = include_bytes!("../fixtures/wasm/abi_probe.wasm");
     registry.load("probe", probe, config.clone())?;
     registry.load("own", &wat::parse_str(OWN)?, config)?;
     for row in 0..ROWS {

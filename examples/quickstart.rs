@@ -152,7 +152,7 @@ fn check(holds: bool, promise: &str) -> Outcome {
 
 /// Every misbehaving module, and the one that hands any arguments to the host functions.
 fn gallery() -> Outcome<Vec<(String, Vec<u8>)>> {
-    let mut paths = vec![Path::new(FIXTURES).join("abi_probe_core.wasm")];
+    let mut paths = vec![Path::new(FIXTURES).join("abi_probe.wasm")];
     for entry in fs::read_dir(Path::new(FIXTURES).join("misbehaving"))? {
         paths.push(entry?.path());
     }

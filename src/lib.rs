@@ -39,6 +39,7 @@ mod error;
 mod file;
 mod function;
 mod host;
+mod kernel;
 mod lease;
 mod limits;
 #[cfg(feature = "mmap")]
@@ -61,13 +62,13 @@ pub use crate::{
     capabilities::{Grant, WasmPluginCapabilities},
     clock::Clock,
     config::{CallOptions, Compilation, DenyPolicy, ResetPolicy, WasmInstanceConfig},
-    embedded::{EmbeddedHost, HostQuota, MetricSample},
+    embedded::{Distance, EmbeddedHost, HostQuota, IndexKey, MetricSample},
     engine::{HostParam, HostResult, IntoHostFunction, Params, Results},
     error::{Error, ErrorKind, Fault},
     function::PluginFunction,
     host::{
-        Host, HostCall, HostCost, HostError, HostFunctionTable, Labels, LogMessage, Metric,
-        MetricKind, Output,
+        Host, HostCall, HostCost, HostError, HostFunctionTable, Labels, LogMessage, MAX_DIMS,
+        MAX_K, Metric, MetricKind, Nearest, Output, Query,
     },
     lease::PluginLease,
     limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},

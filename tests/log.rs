@@ -71,7 +71,7 @@ fn a_shutdown_unloads_the_last_loaded_plugin_first() {
 #[test]
 fn a_guest_s_lines_name_tenant_and_plugin_and_stay_one_line_each() {
     let registry = registry();
-    let probe = fixture("abi_probe_core");
+    let probe = fixture("abi_probe");
     registry.load("probe", &probe, WasmInstanceConfig { max_instances: 1, ..of("lines") }).unwrap();
     let plugin = registry.get("probe").unwrap();
     plugin.lease().unwrap().write("memory", 4096, b"one\ntwo\x1b[31m").unwrap();

@@ -1,40 +1,53 @@
-//! The in-memory host: tables and metrics of many tenants, kept apart.
+//! The in-memory host: tables, their indexes and collections, and metrics of many tenants, kept apart.
 
+mod host;
+mod indexes;
 mod metrics;
+mod table;
 mod tables;
+mod usage;
+mod vectors;
 
-use self::{metrics::Metrics, tables::Tables};
+pub use self::{indexes::IndexKey, vectors::Distance};
+
+use self::{metrics::Metrics, tables::Tables, usage::Refusal};
 use crate::{
-    Error, ErrorKind, Host, HostCall, HostError, LogMessage, Metric, MetricKind, Output,
-    sync::RwLock,
+    Error, MetricKind,
+    sync::{Arc, RwLock},
 };
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use hashbrown::HashMap;
 
-/// A host that keeps ordered tables and metrics in memory, apart for each tenant.
+/// A host that keeps ordered tables, their indexes and collections of vectors, and metrics in
+/// memory, apart for each tenant.
 ///
-/// Plugins read and write the tables of their own tenant through the host ABI, as far as their
-/// grants go; the host program through [`put`](Self::put), [`get`](Self::get),
+/// Plugins read, write and search the tables of their own tenant through the host ABI, as far as
+/// their grants go; the host program through [`put`](Self::put), [`get`](Self::get),
 /// [`delete`](Self::delete) and [`scan`](Self::scan), without limits other than the quota. Lines
 /// that plugins log go to the `log` crate, target `wasm_plugin`.
 ///
-/// Replacing a row by one that is not longer allocates nothing.
+/// An index or a collection belongs to one table and covers the rows whose keys are 8 bytes; read as
+/// a big-endian number they are the row's id. A plugin pays 300 fuel for each index and collection of
+/// the table when it writes or deletes such a row, beside what the function costs.
+///
+/// Replacing a row by one that is not longer and has the same indexed bytes allocates nothing.
 #[derive(Debug, Default)]
 pub struct EmbeddedHost {
     /// Each tenant has a lock of its own, so that none waits for another's scan. The outer one is
     /// written only when a tenant first appears.
-    tenants: RwLock<HashMap<String, RwLock<Tenant>>>,
+    tenants: RwLock<HashMap<String, Arc<RwLock<Tenant>>>>,
     quota: HostQuota,
 }
 
 /// What one tenant may keep in an [`EmbeddedHost`]. Every default is finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostQuota {
-    /// Tables. Default: 64.
+    /// Tables that have rows, indexes or collections. Default: 64.
     pub max_tables: usize,
     /// Rows of all tables. Default: 1,000,000.
     pub max_rows: usize,
-    /// Bytes of all keys and values. Default: 64 MiB.
+    /// Bytes of all keys and values; of the keys of all index entries, and 8 for each; of all
+    /// components of vectors, and 8 for each vector. Default: 64 MiB.
     pub max_bytes: usize,
     /// Metric series. Default: 256.
     pub max_series: usize,
@@ -85,25 +98,26 @@ impl EmbeddedHost {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::QuotaExceeded`], naming the quota; nothing is changed then.
+    /// [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded), naming the quota; nothing is
+    /// changed then.
     pub fn put(&self, tenant: &str, table: &str, key: &[u8], value: &[u8]) -> Result<bool, Error> {
-        self.with_tenant(tenant, |kept| kept.tables.put(table, key, value, &self.quota)).map_err(
-            |over| {
-                let what = format!("tenant `{tenant}`, table `{table}`: over `{over}`");
-                Error::configuration(ErrorKind::QuotaExceeded, what)
-            },
-        )
+        self.change(tenant, |tables| tables.put(table, key, value, &self.quota))
+            .map_err(|no| no.into_error(format_args!("tenant `{tenant}`, table `{table}`")))
     }
 
     /// Returns a copy of a row; nothing if there is none.
     pub fn get(&self, tenant: &str, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        self.tenants.read().get(tenant)?.read().tables.get(table, key).map(<[u8]>::to_vec)
+        self.tenant(tenant)?.read().tables.get(table, key).map(<[u8]>::to_vec)
     }
 
-    /// Removes a row. Returns whether there was one.
+    /// Removes a row, its index entries, and its vectors in the collections of the table. Returns
+    /// whether there was one.
     pub fn delete(&self, tenant: &str, table: &str, key: &[u8]) -> bool {
-        let tenants = self.tenants.read();
-        tenants.get(tenant).is_some_and(|kept| kept.write().tables.delete(table, key))
+        let Some(kept) = self.tenant(tenant) else {
+            return false;
+        };
+        // What makes nothing larger is never refused.
+        kept.write().tables.delete(table, key, &self.quota).unwrap_or_default()
     }
 
     /// Returns copies of up to `limit` rows with keys from `from` on, in key order.
@@ -114,108 +128,115 @@ impl EmbeddedHost {
         from: &[u8],
         limit: usize,
     ) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let tenants = self.tenants.read();
-        let Some(kept) = tenants.get(tenant).map(RwLock::read) else {
+        let Some(kept) = self.tenant(tenant) else {
             return Vec::new();
         };
+        let kept = kept.read();
         let rows = kept.tables.range(table, from).take(limit);
         rows.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
     }
 
+    /// Adds an index to a tenant's table, making the table if need be. It covers the rows that are
+    /// there and all that come, whose keys are 8 bytes; plugins find them with `index_lookup` and
+    /// `index_range`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyLoaded`](crate::ErrorKind::AlreadyLoaded) if the tenant has an index of
+    ///   that name.
+    /// - [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if the table has 16 indexes.
+    /// - [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded), naming the quota.
+    ///
+    /// Nothing is changed then.
+    pub fn create_index(
+        &self,
+        tenant: &str,
+        index: &str,
+        table: &str,
+        key: IndexKey,
+    ) -> Result<(), Error> {
+        self.change(tenant, |tables| tables.create_index(index, table, key, &self.quota))
+            .map_err(|no| no.into_error(format_args!("tenant `{tenant}`, index `{index}`")))
+    }
+
+    /// Adds a collection of vectors of `dims` components (1 to 4,096) to a tenant's table, making
+    /// the table if need be. Plugins search it with `vector_search`.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::AlreadyLoaded`](crate::ErrorKind::AlreadyLoaded) if the tenant has a
+    ///   collection of that name.
+    /// - [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded) if `dims` is out of range.
+    /// - [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded), naming the quota.
+    ///
+    /// Nothing is changed then.
+    pub fn create_collection(
+        &self,
+        tenant: &str,
+        collection: &str,
+        table: &str,
+        dims: usize,
+        distance: Distance,
+    ) -> Result<(), Error> {
+        let kind = (dims, distance);
+        self.change(tenant, |tables| tables.create_collection(collection, table, kind, &self.quota))
+            .map_err(|no| {
+                no.into_error(format_args!("tenant `{tenant}`, collection `{collection}`"))
+            })
+    }
+
+    /// Stores the vector of a row in a tenant's collection. Returns whether it replaced one.
+    ///
+    /// The row need not be there; when it is deleted, its vector goes with it.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) if there is no such collection.
+    /// - [`ErrorKind::Host`](crate::ErrorKind::Host) if the vector has another number of components
+    ///   than the collection, or a squared length outside of [`f32::MIN_POSITIVE`] to
+    ///   [`f32::MAX`]` / 4`, which is always so if a component is not finite or all are zero.
+    /// - [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded), naming the quota.
+    ///
+    /// Nothing is changed then.
+    pub fn insert_vector(
+        &self,
+        tenant: &str,
+        collection: &str,
+        row_id: u64,
+        vector: &[f32],
+    ) -> Result<bool, Error> {
+        let refused = |no: Refusal| {
+            no.into_error(format_args!("tenant `{tenant}`, collection `{collection}`"))
+        };
+        let kept = self.tenant(tenant).ok_or_else(|| refused(Refusal::NoCollection))?;
+        let mut kept = kept.write();
+        kept.tables.insert_vector(collection, row_id, vector, &self.quota).map_err(refused)
+    }
+
     /// Returns a tenant's metrics, sorted by kind, name and labels.
     pub fn metrics(&self, tenant: &str) -> Vec<MetricSample> {
-        let tenants = self.tenants.read();
-        tenants.get(tenant).map(|kept| kept.read().metrics.samples()).unwrap_or_default()
+        self.tenant(tenant).map(|kept| kept.read().metrics.samples()).unwrap_or_default()
     }
 
-    /// Runs `change` on what is kept for a tenant, which begins empty.
-    fn with_tenant<T>(&self, tenant: &str, change: impl FnOnce(&mut Tenant) -> T) -> T {
-        if let Some(kept) = self.tenants.read().get(tenant) {
-            return change(&mut kept.write());
-        }
-        let mut tenants = self.tenants.write();
-        let kept = tenants.entry(tenant.into()).or_default();
-        change(&mut kept.write())
-    }
-}
-
-impl Host for EmbeddedHost {
-    fn read(
-        &self,
-        call: &mut HostCall<'_, Self>,
-        table: &str,
-        key: &[u8],
-        out: &mut Output<'_>,
-    ) -> Result<usize, HostError> {
-        let tenants = self.tenants.read();
-        let kept = tenants.get(call.tenant()).ok_or(HostError::NotFound)?.read();
-        let value = kept.tables.get(table, key).ok_or(HostError::NotFound)?;
-        out.write_value(call, value)
+    /// What is kept for a tenant. A guest's long read holds this tenant's lock and no other.
+    fn tenant(&self, tenant: &str) -> Option<Arc<RwLock<Tenant>>> {
+        self.tenants.read().get(tenant).cloned()
     }
 
-    fn scan(
-        &self,
-        call: &mut HostCall<'_, Self>,
-        table: &str,
-        from: &[u8],
-        limit: u32,
-        out: &mut Output<'_>,
-    ) -> Result<(), HostError> {
-        let tenants = self.tenants.read();
-        let Some(kept) = tenants.get(call.tenant()).map(RwLock::read) else {
-            return Ok(());
-        };
-        let mut written_at_checkpoint = 0;
-        for (row, (key, value)) in (0..limit).zip(kept.tables.range(table, from)) {
-            if row % 1_024 == 1_023 || out.len() - written_at_checkpoint > 64 << 10 {
-                written_at_checkpoint = out.len();
-                call.checkpoint()?;
-            }
-            if !out.push_record(call, key, value)? {
-                return if out.is_empty() { Err(HostError::LimitReached) } else { Ok(()) };
-            }
-        }
-        Ok(())
-    }
-
-    fn write(
-        &self,
-        call: &mut HostCall<'_, Self>,
-        table: &str,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<bool, HostError> {
-        self.with_tenant(call.tenant(), |kept| kept.tables.put(table, key, value, &self.quota))
-            .map_err(|_| HostError::LimitReached)
-    }
-
-    fn delete(
-        &self,
-        call: &mut HostCall<'_, Self>,
-        table: &str,
-        key: &[u8],
-    ) -> Result<(), HostError> {
-        match self.delete(call.tenant(), table, key) {
-            true => Ok(()),
-            false => Err(HostError::NotFound),
+    /// What is kept for a tenant, which begins empty.
+    fn tenant_or_new(&self, tenant: &str) -> Arc<RwLock<Tenant>> {
+        match self.tenant(tenant) {
+            Some(kept) => kept,
+            None => Arc::clone(self.tenants.write().entry(tenant.into()).or_default()),
         }
     }
 
-    fn emit_metric(
+    /// Changes a tenant's tables, which begin empty.
+    fn change<T>(
         &self,
-        call: &mut HostCall<'_, Self>,
-        metric: &Metric<'_>,
-    ) -> Result<(), HostError> {
-        self.with_tenant(call.tenant(), |kept| kept.metrics.observe(metric, self.quota.max_series))
-    }
-
-    fn log(
-        &self,
-        call: &mut HostCall<'_, Self>,
-        level: log::Level,
-        message: LogMessage<'_>,
-    ) -> Result<(), HostError> {
-        log::log!(target: "wasm_plugin", level, "{}/{}: {message}", call.tenant(), call.plugin());
-        Ok(())
+        tenant: &str,
+        change: impl FnOnce(&mut Tables) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        change(&mut self.tenant_or_new(tenant).write().tables)
     }
 }

@@ -1,95 +1,161 @@
-//! Ordered tables of one tenant, within a quota.
+//! The tables of one tenant, within a quota, and the names of what belongs to them.
 
-use super::HostQuota;
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
-use core::ops::Bound;
+use super::{
+    HostQuota,
+    indexes::{Index, IndexKey},
+    table::Table,
+    usage::{Refusal, Usage},
+    vectors::{Collection, Distance},
+};
+use crate::sync::Arc;
+use alloc::string::String;
 use hashbrown::HashMap;
 
 /// The tables of one tenant, and what they hold together.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     tables: HashMap<String, Table>,
-    rows: usize,
-    bytes: usize,
+    indexes: HashMap<String, Place>,
+    collections: HashMap<String, Place>,
+    usage: Usage,
 }
 
-type Table = BTreeMap<Vec<u8>, Vec<u8>>;
+/// Where an index or collection is: in which table, and which of its it is. Neither ever changes.
+#[derive(Debug)]
+struct Place {
+    table: Arc<str>,
+    at: usize,
+}
 
 impl Tables {
     pub(super) fn get(&self, table: &str, key: &[u8]) -> Option<&[u8]> {
-        self.tables.get(table)?.get(key).map(Vec::as_slice)
+        self.tables.get(table)?.get(key)
     }
 
     /// The rows of a table with keys from `from` on, in key order.
     pub(super) fn range(&self, table: &str, from: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let from = (Bound::Included(from), Bound::Unbounded);
-        let rows = self.tables.get(table).map(|rows| rows.range::<[u8], _>(from));
-        rows.into_iter().flatten().map(|(key, value)| (key.as_slice(), value.as_slice()))
+        self.tables.get(table).map(|table| table.range(from)).into_iter().flatten()
     }
 
-    /// Stores a row; returns whether it replaced one. Over the quota, names the quota and changes
-    /// nothing.
+    /// Stores a row; returns whether it replaced one.
     pub(super) fn put(
         &mut self,
         table: &str,
         key: &[u8],
         value: &[u8],
         quota: &HostQuota,
-    ) -> Result<bool, &'static str> {
-        let (rows, bytes) = match self.get(table, key) {
-            Some(old) => (self.rows, self.bytes - old.len() + value.len()),
-            None => (self.rows + 1, self.bytes + key.len() + value.len()),
-        };
-        if bytes > quota.max_bytes {
-            return Err("max_bytes");
-        }
-        if rows > quota.max_rows {
-            return Err("max_rows");
-        }
-        if !self.tables.contains_key(table) && self.tables.len() >= quota.max_tables {
-            return Err("max_tables");
-        }
-        let replaced = self.store(table, key, value);
-        (self.rows, self.bytes) = (rows, bytes);
-        Ok(replaced)
+    ) -> Result<bool, Refusal> {
+        self.in_table(table, quota, |table, usage| table.change(key, Some(value), usage, quota))
     }
 
-    fn store(&mut self, table: &str, key: &[u8], value: &[u8]) -> bool {
-        let rows = match self.tables.get_mut(table) {
-            Some(rows) => rows,
-            None => self.tables.entry(table.into()).or_default(),
+    /// Removes a row; returns whether there was one. A table of which nothing is left is gone too.
+    pub(super) fn delete(
+        &mut self,
+        table: &str,
+        key: &[u8],
+        quota: &HostQuota,
+    ) -> Result<bool, Refusal> {
+        let Some(kept) = self.tables.get_mut(table) else {
+            return Ok(false);
         };
-        match rows.get_mut(key) {
-            Some(old) => {
-                // In place, so that a value that fits allocates nothing.
-                old.clear();
-                old.extend_from_slice(value);
-                true
-            }
-            None => rows.insert(key.to_vec(), value.to_vec()).is_some(),
-        }
-    }
-
-    /// Removes a row; returns whether there was one. A table whose last row goes is gone too.
-    pub(super) fn delete(&mut self, table: &str, key: &[u8]) -> bool {
-        let Some(rows) = self.tables.get_mut(table) else {
-            return false;
-        };
-        let Some(value) = rows.remove(key) else {
-            return false;
-        };
-        self.rows -= 1;
-        self.bytes -= key.len() + value.len();
-        if rows.is_empty() {
+        let removed = kept.change(key, None, &mut self.usage, quota)?;
+        if kept.is_empty() {
             self.tables.remove(table);
         }
-        true
+        Ok(removed)
+    }
+
+    /// How many indexes and collections follow a change of a row.
+    pub(super) fn followers(&self, table: &str, key: &[u8]) -> usize {
+        self.tables.get(table).map_or(0, |table| table.followers(key))
+    }
+
+    pub(super) fn create_index(
+        &mut self,
+        index: &str,
+        table: &str,
+        key: IndexKey,
+        quota: &HostQuota,
+    ) -> Result<(), Refusal> {
+        if self.indexes.contains_key(index) {
+            return Err(Refusal::NameTaken);
+        }
+        let at = self.in_table(table, quota, |table, usage| table.add_index(key, usage, quota))?;
+        self.indexes.insert(index.into(), Place { table: table.into(), at });
+        Ok(())
+    }
+
+    pub(super) fn index(&self, index: &str) -> Option<&Index> {
+        let place = self.indexes.get(index)?;
+        self.tables.get(&*place.table)?.index(place.at)
+    }
+
+    pub(super) fn index_table(&self, index: &str) -> Option<&Arc<str>> {
+        self.indexes.get(index).map(|place| &place.table)
+    }
+
+    pub(super) fn create_collection(
+        &mut self,
+        collection: &str,
+        table: &str,
+        (dims, distance): (usize, Distance),
+        quota: &HostQuota,
+    ) -> Result<(), Refusal> {
+        if self.collections.contains_key(collection) {
+            return Err(Refusal::NameTaken);
+        }
+        let empty = Collection::new(dims, distance)?;
+        let at = self.in_table(table, quota, |table, _| Ok(table.add_collection(empty)))?;
+        self.collections.insert(collection.into(), Place { table: table.into(), at });
+        Ok(())
+    }
+
+    pub(super) fn collection(&self, collection: &str) -> Option<&Collection> {
+        let place = self.collections.get(collection)?;
+        self.tables.get(&*place.table)?.collection(place.at)
+    }
+
+    pub(super) fn collection_table(&self, collection: &str) -> Option<&Arc<str>> {
+        self.collections.get(collection).map(|place| &place.table)
+    }
+
+    /// Stores a vector; returns whether it replaced one.
+    pub(super) fn insert_vector(
+        &mut self,
+        collection: &str,
+        row: u64,
+        vector: &[f32],
+        quota: &HostQuota,
+    ) -> Result<bool, Refusal> {
+        let place = self.collections.get(collection).ok_or(Refusal::NoCollection)?;
+        let table = self.tables.get_mut(&*place.table).ok_or(Refusal::NoCollection)?;
+        table.insert_vector(place.at, row, vector, &mut self.usage, quota)
+    }
+
+    /// Runs `change` on a table, which is only made if the change is not refused.
+    fn in_table<T>(
+        &mut self,
+        table: &str,
+        quota: &HostQuota,
+        change: impl FnOnce(&mut Table, &mut Usage) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        if let Some(kept) = self.tables.get_mut(table) {
+            return change(kept, &mut self.usage);
+        }
+        if self.tables.len() >= quota.max_tables {
+            return Err(Refusal::Over("max_tables"));
+        }
+        let mut fresh = Table::default();
+        let result = change(&mut fresh, &mut self.usage)?;
+        self.tables.insert(table.into(), fresh);
+        Ok(result)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::{collections::BTreeMap, vec::Vec};
     use proptest::prelude::*;
 
     const QUOTA: HostQuota = HostQuota { max_tables: 2, max_rows: 5, max_bytes: 24, max_series: 0 };
@@ -140,8 +206,8 @@ mod tests {
                         }
                     }
                     Step::Delete(t, key) => {
-                        let deleted = tables.delete(&std::format!("t{t}"), &key);
-                        prop_assert_eq!(deleted, model.remove(&(t, key)).is_some());
+                        let deleted = tables.delete(&std::format!("t{t}"), &key, &QUOTA);
+                        prop_assert_eq!(deleted, Ok(model.remove(&(t, key)).is_some()));
                     }
                 }
                 for t in 0..3_u8 {

@@ -66,7 +66,7 @@ impl HostResult for () {
 }
 
 /// A closure that can be a host function:
-/// `Fn(&mut HostCall<'_, H>, A, ..) -> Result<R, HostError> + Send + Sync + 'static`, with 0 to 8
+/// `Fn(&mut HostCall<'_, H>, A, ..) -> Result<R, HostError> + Send + Sync + 'static`, with 0 to 12
 /// parameters of [`HostParam`] and a result of [`HostResult`]. Sealed.
 pub trait IntoHostFunction<H: Host, P, R>: Send + Sync + 'static {
     #[doc(hidden)]
@@ -162,6 +162,10 @@ impl_into_host_function!(A B C D E);
 impl_into_host_function!(A B C D E G);
 impl_into_host_function!(A B C D E G I);
 impl_into_host_function!(A B C D E G I J);
+impl_into_host_function!(A B C D E G I J K);
+impl_into_host_function!(A B C D E G I J K L);
+impl_into_host_function!(A B C D E G I J K L M);
+impl_into_host_function!(A B C D E G I J K L M N);
 
 /// Runs one host call: hands the slice to the meter, charges the base cost, checks the grant, runs
 /// the function, hands the slice back.

@@ -217,11 +217,12 @@ impl<'b, H: Host> HostCall<'b, H> {
     /// Checks the arguments of a built-in function that names something, in the order that the ABI
     /// fixes: the bounds, length and UTF-8 of the name; the grant for it; then everything else.
     ///
-    /// Each input is a pointer, a length and the most that length may be.
+    /// `granted` fails with [`HostError::Denied`] if there is no grant for the name. Each input is a
+    /// pointer, a length and the most that length may be.
     pub(super) fn named_arguments<const N: usize>(
         &mut self,
         name: (i32, i32),
-        granted: impl FnOnce(&WasmPluginCapabilities, &str) -> bool,
+        granted: impl FnOnce(&Self, &str) -> Result<(), HostError>,
         inputs: [(i32, i32, usize); N],
         output: (i32, i32),
     ) -> Result<(&'b str, [&'b [u8]; N], Output<'b>), HostError> {
@@ -232,14 +233,23 @@ impl<'b, H: Host> HostCall<'b, H> {
         let output = others.map_or(Range::EMPTY, |(_, output)| output);
         let (split, output) = Split::new(memory, output)?;
         let name = check_name(split.input(name)?)?;
-        if !granted(&self.context.config.capabilities, name) {
-            return Err(HostError::Denied);
-        }
+        granted(self, name)?;
         let mut parts: [&'b [u8]; N] = [&[]; N];
         for (part, range) in parts.iter_mut().zip(others?.0) {
             *part = split.input(range)?;
         }
         Ok((name, parts, Output::new(output)))
+    }
+
+    /// Fails unless the plugin has a grant.
+    pub(super) fn require(
+        &self,
+        has: impl FnOnce(&WasmPluginCapabilities) -> bool,
+    ) -> Result<(), HostError> {
+        match has(self.capabilities()) {
+            true => Ok(()),
+            false => Err(HostError::Denied),
+        }
     }
 
     /// What a callee of `call_plugin` may use of this call.

@@ -11,30 +11,41 @@ mod cost;
 mod error;
 mod functions;
 mod memory;
+mod nearest;
 mod output;
+mod query;
 mod table;
 mod wire;
 
 pub use self::{
-    call::HostCall, cost::HostCost, error::HostError, output::Output, table::HostFunctionTable,
+    call::HostCall,
+    cost::HostCost,
+    error::HostError,
+    nearest::{MAX_K, Nearest},
+    output::Output,
+    query::{MAX_DIMS, Query},
+    table::HostFunctionTable,
     wire::Labels,
 };
 pub(crate) use self::{
-    call::{CallState, FunctionSpec},
+    call::{CallState, FunctionSpec, MAX_KEY_BYTES},
     chain::Chain,
     chain::ChainEnd,
     context::{Directory, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext},
+    query::valid_squared_length,
     table::{HostFunction, HostFunctions},
 };
 
+use crate::sync::Arc;
 use core::fmt;
 
-/// What an embedder implements: storage, metrics, the log and settings.
+/// What an embedder implements: storage, searches, metrics, the log and settings.
 ///
 /// Every method has a default that answers [`HostError::NotSupported`], so a host implements what
 /// it has. Names, keys and values are slices of guest memory, already checked: a name is UTF-8 of 1
-/// to 128 bytes, a key at most 4 KiB, and the plugin's grants cover the table. The caller is in
-/// [`HostCall`]; a host that serves several tenants looks there and keeps them apart.
+/// to 128 bytes, a key at most 4 KiB, and the plugin's grants cover the table, or the table that an
+/// index or collection belongs to. The caller is in [`HostCall`]; a host that serves several tenants
+/// looks there and keeps them apart.
 ///
 /// What a host returns goes to an [`Output`], straight into guest memory. A loop that can run long
 /// calls [`HostCall::checkpoint`] at least every 64 KiB or 1,024 rows.
@@ -108,6 +119,89 @@ pub trait Host: Send + Sync + Sized + 'static {
         key: &[u8],
     ) -> Result<(), HostError> {
         let _ = (call, table, key);
+        Err(HostError::NotSupported)
+    }
+
+    /// Returns the table that a collection of vectors belongs to, whose grant for reading a search
+    /// needs.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NotFound`] if there is no such collection for the caller's tenant.
+    fn collection_table(
+        &self,
+        call: &HostCall<'_, Self>,
+        collection: &str,
+    ) -> Result<Arc<str>, HostError> {
+        let _ = (call, collection);
+        Err(HostError::NotSupported)
+    }
+
+    /// Offers the rows of `collection` to `hits`, each with its distance from `query`, or those of
+    /// them that can be among the nearest.
+    ///
+    /// Before it computes, it charges for its work: [`HostCall::charge_items`] charges 1 fuel an
+    /// item here.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::InvalidArguments`] if the collection's vectors have another number of
+    /// components.
+    fn vector_search(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        collection: &str,
+        query: Query<'_>,
+        hits: &mut Nearest<'_>,
+    ) -> Result<(), HostError> {
+        let _ = (call, collection, query, hits);
+        Err(HostError::NotSupported)
+    }
+
+    /// Returns the table that an index belongs to, whose grant for reading a search needs.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NotFound`] if there is no such index for the caller's tenant.
+    fn index_table(&self, call: &HostCall<'_, Self>, index: &str) -> Result<Arc<str>, HostError> {
+        let _ = (call, index);
+        Err(HostError::NotSupported)
+    }
+
+    /// Gives the ids of the rows that `index` has under `key` to [`Output::write_row_ids`] and
+    /// returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// As the host sees fit.
+    fn index_lookup(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        index: &str,
+        key: &[u8],
+        out: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        let _ = (call, index, key, out);
+        Err(HostError::NotSupported)
+    }
+
+    /// Gives the ids of the first `limit` rows that `index` has under keys from `low` on and below
+    /// `high`, in key order, to [`Output::write_row_ids`] and returns how many there are. `low` is
+    /// below `high`, and `limit` is not 0.
+    ///
+    /// # Errors
+    ///
+    /// As the host sees fit.
+    fn index_range(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        index: &str,
+        low: &[u8],
+        high: &[u8],
+        limit: u32,
+        out: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        let _ = (call, index, low, high, limit, out);
         Err(HostError::NotSupported)
     }
 

@@ -77,6 +77,38 @@ impl<'b> Output<'b> {
         Ok(true)
     }
 
+    /// Charges for each of `ids` and its 8 bytes, appends all of them if all fit, and returns how
+    /// many there are.
+    ///
+    /// `ids` is gone through twice, with a [`checkpoint`](HostCall::checkpoint) each 1,024 ids: to
+    /// count them, and to write them.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::OutOfFuel`] if the call cannot pay, [`HostError::Deadline`] if it is past its
+    /// deadline.
+    pub fn write_row_ids<H: Host>(
+        &mut self,
+        call: &mut HostCall<'_, H>,
+        ids: impl Iterator<Item = u64> + Clone,
+    ) -> Result<usize, HostError> {
+        let count = charge_row_ids(call, ids.clone())?;
+        if count.saturating_mul(ROW_ID_BYTES) <= self.bytes.len().saturating_sub(self.len) {
+            for (n, id) in ids.take(count).enumerate() {
+                if n % IDS_BETWEEN_CHECKPOINTS == IDS_BETWEEN_CHECKPOINTS - 1 {
+                    call.checkpoint()?;
+                }
+                self.put(&id.to_le_bytes());
+            }
+        }
+        Ok(count)
+    }
+
+    /// What the guest offered, as a whole.
+    pub(super) fn into_bytes(self) -> &'b mut [u8] {
+        self.bytes
+    }
+
     /// Appends `bytes` if they fit; returns whether they did.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> bool {
         let room = self.bytes.get_mut(self.len..).and_then(|rest| rest.get_mut(..bytes.len()));
@@ -88,5 +120,29 @@ impl<'b> Output<'b> {
             }
             None => false,
         }
+    }
+}
+
+/// A row id on the wire.
+const ROW_ID_BYTES: usize = 8;
+/// How many row ids go by between two looks at the clock.
+const IDS_BETWEEN_CHECKPOINTS: usize = 1_024;
+
+/// Counts the ids and charges for them, as they are counted: a call that cannot pay for all stops
+/// early.
+fn charge_row_ids<H: Host>(
+    call: &mut HostCall<'_, H>,
+    mut ids: impl Iterator<Item = u64>,
+) -> Result<usize, HostError> {
+    let mut count = 0_usize;
+    loop {
+        let more = ids.by_ref().take(IDS_BETWEEN_CHECKPOINTS).count();
+        call.charge_items(more)?;
+        call.charge_bytes(more.saturating_mul(ROW_ID_BYTES))?;
+        count = count.saturating_add(more);
+        if more < IDS_BETWEEN_CHECKPOINTS {
+            return Ok(count);
+        }
+        call.checkpoint()?;
     }
 }

@@ -56,7 +56,7 @@ impl<H: Host, const N: usize> HostFunctionTable<H, N> {
 
     /// Adds a function that plugins import as `module`, `name`.
     ///
-    /// `function` is a closure over `&mut HostCall<'_, H>` and up to 8 parameters of the types
+    /// `function` is a closure over `&mut HostCall<'_, H>` and up to 12 parameters of the types
     /// `i32`, `u32`, `i64`, `u64`, `f32` and `f64`, that returns a `Result` of one of these, or of
     /// `()`, and [`HostError`](super::HostError). Its signature is that of the import.
     ///
@@ -76,17 +76,16 @@ impl<H: Host, const N: usize> HostFunctionTable<H, N> {
         self.push(HostFunction { module, name, grant, checks_grant: false, cost, body })
     }
 
-    /// Adds a function of the host ABI, at the default cost but for its base. It checks its grant
-    /// itself, after the name that the grant is for.
+    /// Adds a function of the host ABI. It checks its grant itself, after the name that the grant is
+    /// for.
     pub(super) fn define_built_in<P, R>(
         &mut self,
         name: &str,
         grant: Grant,
-        base: u64,
+        cost: HostCost,
         function: impl IntoHostFunction<H, P, R>,
     ) -> Result<(), Error> {
         let (module, name, body) = (MODULE.into(), name.into(), function.into_body());
-        let cost = HostCost { base, ..HostCost::default() };
         self.push(HostFunction { module, name, grant, checks_grant: true, cost, body })
     }
 

@@ -32,7 +32,7 @@ fn probe() -> (WasmPluginRegistry, Arc<WasmPluginInstance>) {
     let registry = WasmPluginRegistry::with_host(host);
     let mut config = config();
     config.limits.max_answer_bytes = 100;
-    let plugin = load(&registry, "probe", &fixture("abi_probe_core"), config);
+    let plugin = load(&registry, "probe", &fixture("abi_probe"), config);
     (registry, plugin)
 }
 
@@ -200,7 +200,7 @@ fn get_config_allocates_nothing_whatever_it_answers() {
 fn call_plugin_allocates_nothing_whatever_it_answers() {
     let (registry, plugin) = probe();
     load(&registry, "open_echo", &fixture("echo"), config());
-    load(&registry, "open_probe", &fixture("abi_probe_core"), config());
+    load(&registry, "open_probe", &fixture("abi_probe"), config());
     let elsewhere = WasmInstanceConfig { tenant: "elsewhere".into(), ..config() };
     load(&registry, "open_elsewhere", &fixture("echo"), elsewhere);
     let mut guest = Arguments::new(&plugin);
@@ -231,7 +231,7 @@ fn call_plugin_allocates_nothing_where_no_further_plugin_can_be_called() {
     let registry = WasmPluginRegistry::new();
     let mut shallow = config();
     shallow.limits.max_call_depth = 1;
-    let plugin = load(&registry, "probe", &fixture("abi_probe_core"), shallow);
+    let plugin = load(&registry, "probe", &fixture("abi_probe"), shallow);
     load(&registry, "open_echo", &fixture("echo"), config());
     let mut guest = Arguments::new(&plugin);
     let (echo, function, out) = (guest.put(b"open_echo"), guest.put(b"copy"), guest.room(8));

@@ -17,7 +17,7 @@ impl Host for Bare {}
 #[test]
 fn a_host_that_has_nothing_answers_so_without_allocating() {
     let registry = WasmPluginRegistry::with_host(Bare);
-    let plugin = load(&registry, "probe", &fixture("abi_probe_core"), config());
+    let plugin = load(&registry, "probe", &fixture("abi_probe"), config());
     let mut guest = Arguments::new(&plugin);
     let (name, key) = (guest.put(b"open"), guest.put(b"key"));
     let out = guest.room(64);
@@ -57,7 +57,7 @@ impl Host for Generated {
 #[test]
 fn a_host_of_the_embedder_s_own_costs_no_allocation_either() {
     let registry = WasmPluginRegistry::with_host(Generated);
-    let plugin = load(&registry, "probe", &fixture("abi_probe_core"), config());
+    let plugin = load(&registry, "probe", &fixture("abi_probe"), config());
     let mut guest = Arguments::new(&plugin);
     let (table, failing) = (guest.put(b"open"), guest.put(b"open_failing"));
     let (key, out) = (guest.put(b"key"), guest.room(64));

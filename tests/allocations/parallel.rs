@@ -74,7 +74,7 @@ impl Plugins {
         let registry = WasmPluginRegistry::builder().functions(table).build().unwrap();
         registry.host().put("default", "open_rows", b"ben", b"41").unwrap();
         let plugins = Self {
-            probe: load(&registry, "probe", &fixture("abi_probe_core"), config_of_four()),
+            probe: load(&registry, "probe", &fixture("abi_probe"), config_of_four()),
             relay: load(&registry, "open_relay1", &fixture("caller"), config_of_four()),
             second_relay: load(&registry, "open_relay2", &fixture("caller"), config_of_four()),
             meeting: load(&registry, "open_meeting", &meeting(), config_of_four()),

@@ -30,6 +30,8 @@ pub fn config() -> WasmInstanceConfig {
         capabilities: WasmPluginCapabilities {
             can_read_table: vec!["open*".into()],
             can_write_table: vec!["open*".into()],
+            can_index_search: true,
+            can_vector_search: true,
             can_call_plugin: vec!["open*".into()],
             fuel_limit: u64::MAX,
             timeout_ms: 3_600_000,
@@ -110,7 +112,7 @@ pub fn flat(parts: &[&[i32]]) -> Vec<WasmValue> {
 /// Shows that a host function answers `status` without allocating: 10,000 times inside one call of
 /// the guest, and in 10,000 calls of the guest.
 ///
-/// The plugin is an `abi_probe_core`.
+/// The plugin is an `abi_probe`.
 pub fn assert_host_function_allocates_nothing<H: Host>(
     plugin: &WasmPluginInstance<H>,
     function: &str,

@@ -44,7 +44,7 @@ fn a_thousand_different_modules_come_and_go_and_leave_nothing() {
         let name = format!("plugin{n}");
         let wasm = match n % 10 {
             3 => different_fixture("counter", n),
-            6 => different_fixture("abi_probe_core", n),
+            6 => different_fixture("abi_probe", n),
             _ => different_module(n),
         };
         let plugin = load(&registry, &name, &wasm, config());
@@ -113,7 +113,7 @@ fn a_plugin_unloaded_while_leased_is_gone_with_the_lease() {
 
 #[test]
 fn a_handle_kept_after_unloading_keeps_neither_code_nor_sandboxes() {
-    let wasm = fixture("abi_probe_core");
+    let wasm = fixture("abi_probe");
     let (registry, before) = warm_registry();
     let plugin = load(&registry, "plugin", &wasm, config_of_four());
     let leases: Vec<_> = (0..4).map(|_| plugin.lease().unwrap()).collect();

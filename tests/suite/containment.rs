@@ -1,9 +1,6 @@
 //! Plugins that misbehave end as errors of their own, and nobody else notices.
 
-use crate::{
-    support::{all_granted, assert_error, call_i32, config, fixture},
-    wild_pointers::wild_module,
-};
+use crate::support::{all_granted, assert_error, call_i32, config, fixture};
 use std::sync::Arc;
 use wasm_runtime::{
     DenyPolicy, Error,
@@ -122,10 +119,7 @@ fn every_export_of_the_gallery_is_called_and_the_innocent_go_on() {
     let mut innocents = Innocents::load(&registry);
     let mut failures = 0;
     for module in gallery() {
-        let wasm = match module.as_str() {
-            "wild_pointers" => wild_module(&registry),
-            _ => fixture(&format!("misbehaving/{module}")),
-        };
+        let wasm = fixture(&format!("misbehaving/{module}"));
         let loaded = registry.load(&module, &wasm, gallery_config());
         innocents.answer(&module);
         if let Some(kind) = load_failure(&module) {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 use wasm_runtime::{
-    EmbeddedHost, Error, Host, HostCall, HostCost, HostError, HostFunctionTable,
-    WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmValue,
+    Distance, EmbeddedHost, Error, Host, HostCall, HostCost, HostError, HostFunctionTable,
+    IndexKey, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmValue,
 };
 
 use crate::support::{all_granted, config, fixture};
@@ -16,7 +16,14 @@ pub const KEY: (i32, i32) = (512, 3);
 pub const VALUE: (i32, i32) = (768, 4);
 pub const PLUGIN: (i32, i32) = (1024, 4);
 pub const LABELS: (i32, i32) = (1280, 10);
+/// A query, in components.
+pub const QUERY: (i32, i32) = (1536, 2);
+pub const LOW: (i32, i32) = (1792, 3);
+pub const HIGH: (i32, i32) = (1920, 3);
 pub const OUT: (i32, i32) = (8192, 64);
+
+/// The id of the row that the ordinary searches find.
+pub const ROW_ID: u64 = 7;
 
 /// One host function and a call of it that succeeds.
 #[derive(Debug)]
@@ -46,7 +53,7 @@ const fn function(
 }
 
 /// Every host function that an `EmbeddedHost` has storage for.
-pub static FUNCTIONS: [Function; 9] = [
+pub static FUNCTIONS: [Function; 12] = [
     // Key, value.
     function("soch_read", &[TABLE, KEY, OUT], (1, Some(2)), 3, (200, 4)),
     // Key, one row, its bytes.
@@ -62,6 +69,12 @@ pub static FUNCTIONS: [Function; 9] = [
     function("call_plugin", &[PLUGIN, PLUGIN, VALUE, OUT], (2, Some(3)), 4, (500, 4)),
     // An empty answer.
     function("last_answer", &[OUT], (0, Some(0)), 0, (50, 0)),
+    // Query, one row of two components, one hit.
+    function("vector_search", &[TABLE, QUERY, OUT], (1, Some(2)), 1, (300, 2 + 18 + 2)),
+    // Key, one row, its id.
+    function("index_lookup", &[TABLE, KEY, OUT], (1, Some(2)), 1, (300, 2 + 12 + 2)),
+    // Both ends, one row, its id.
+    function("index_range", &[TABLE, LOW, HIGH, OUT], (1, Some(3)), 1, (300, 4 + 12 + 2)),
 ];
 
 impl Function {
@@ -70,7 +83,8 @@ impl Function {
         let mut args: Vec<_> =
             pairs.iter().flat_map(|&(ptr, len)| [ptr, len]).map(WasmValue::I32).collect();
         match self.name {
-            "soch_scan" => args.insert(4, WasmValue::I32(10)),
+            "soch_scan" | "vector_search" => args.insert(4, WasmValue::I32(10)),
+            "index_range" => args.insert(6, WasmValue::I32(10)),
             "emit_metric" => {
                 args.insert(2, WasmValue::F64(1.0));
                 args.insert(0, WasmValue::I32(1));
@@ -89,6 +103,17 @@ impl Function {
         pairs
     }
 
+    /// The ordinary pointer of a pair, and its length in bytes.
+    pub fn range(&self, index: usize) -> (i32, i32) {
+        let (ptr, len) = self.pairs[index];
+        (ptr, if self.is_query(index) { len * 4 } else { len })
+    }
+
+    /// Whether a pair is a query, whose length is in components and which may not be empty.
+    pub fn is_query(&self, index: usize) -> bool {
+        self.pairs[index] == QUERY
+    }
+
     /// The indices of the pairs that are inputs.
     pub fn inputs(&self) -> impl Iterator<Item = usize> {
         (0..self.pairs.len()).filter(|&index| Some(index) != self.output)
@@ -104,7 +129,7 @@ pub fn ordinary() -> WasmInstanceConfig {
     }
 }
 
-/// The fixture `abi_probe_core` in a registry, with one sandbox, so that its memory stays.
+/// The fixture `abi_probe` in a registry, with one sandbox, so that its memory stays.
 #[derive(Debug)]
 pub struct Probe<H: Host = EmbeddedHost> {
     pub registry: Arc<WasmPluginRegistry<H>>,
@@ -120,12 +145,21 @@ impl Probe {
     pub fn with(config: WasmInstanceConfig) -> Self {
         let probe = Self::on(WasmPluginRegistry::new(), config);
         probe.registry.load("echo", &fixture("echo"), WasmInstanceConfig::default()).unwrap();
+        Self::put_searchable(probe.registry.host());
         probe
     }
 
     /// The row that the ordinary calls are about.
     pub fn put_row(&self) {
         self.registry.host().put("default", "users", b"key", b"row").unwrap();
+    }
+
+    /// What the ordinary searches find: an index and a collection that cover one row.
+    pub fn put_searchable(host: &EmbeddedHost) {
+        host.create_index("default", "users", "places", IndexKey::field(0, 3)).unwrap();
+        host.create_collection("default", "users", "places", 2, Distance::L2).unwrap();
+        host.insert_vector("default", "users", ROW_ID, &[1.0, 2.0]).unwrap();
+        host.put("default", "places", &ROW_ID.to_be_bytes(), b"key").unwrap();
     }
 
     /// Puts the row back and runs a call of the function.
@@ -153,13 +187,16 @@ impl<H: Host> Probe<H> {
         name: &str,
         config: WasmInstanceConfig,
     ) -> Self {
-        registry.load(name, &fixture("abi_probe_core"), config).unwrap();
+        registry.load(name, &fixture("abi_probe"), config).unwrap();
         let plugin = registry.get(name).unwrap();
         let probe = Self { registry: Arc::clone(registry), plugin };
         probe.put(TABLE.0, b"users");
         probe.put(KEY.0, b"key");
         probe.put(VALUE.0, b"row!");
         probe.put(PLUGIN.0, b"echo");
+        probe.put(QUERY.0, &[1.0_f32, 2.0].map(f32::to_le_bytes).concat());
+        probe.put(LOW.0, b"kex");
+        probe.put(HIGH.0, b"kez");
         probe.put(LABELS.0, b"\x01\0\0\0a\x01\0\0\0b");
         probe
     }
@@ -225,6 +262,9 @@ fn free_functions() -> HostFunctionTable<EmbeddedHost> {
         "soch_scan": i32 i32 i32 i32 i32 i32 i32;
         "soch_write": i32 i32 i32 i32 i32 i32;
         "soch_delete": i32 i32 i32 i32;
+        "vector_search": i32 i32 i32 i32 i32 i32 i32;
+        "index_lookup": i32 i32 i32 i32 i32 i32;
+        "index_range": i32 i32 i32 i32 i32 i32 i32 i32 i32;
         "emit_metric": i32 i32 i32 f64 i32 i32;
         "log_message": i32 i32 i32;
         "get_config": i32 i32 i32 i32;

@@ -19,7 +19,7 @@ pub(super) fn call_plugin<H: Host>(
 ) -> Result<i32, HostError> {
     let (plugin, [function, input], mut out) = call.named_arguments(
         (plugin, plugin_len),
-        |capabilities, plugin| capabilities.can_call(plugin),
+        |call, plugin| call.require(|grants| grants.can_call(plugin)),
         [(function, function_len, usize::MAX), (input, input_len, usize::MAX)],
         (out, out_cap),
     )?;

@@ -12,7 +12,7 @@ pub(super) fn emit_metric<H: Host>(
 ) -> Result<i32, HostError> {
     let (name, [labels], _) = call.named_arguments(
         (name, name_len),
-        |_, _| true,
+        |_, _| Ok(()),
         [(labels, labels_len, MAX_LABELS_BYTES)],
         (0, 0),
     )?;

@@ -11,7 +11,7 @@ pub(super) fn get_config<H: Host>(
     out_cap: i32,
 ) -> Result<i32, HostError> {
     let (key, [], mut out) =
-        call.named_arguments((key, key_len), |_, _| true, [], (out, out_cap))?;
+        call.named_arguments((key, key_len), |_, _| Ok(()), [], (out, out_cap))?;
     call.charge_bytes(key.len())?;
     if key == "soch.abi" {
         return out.write_value(call, ABI_MINOR.as_bytes()).and_then(length);

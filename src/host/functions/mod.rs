@@ -3,14 +3,17 @@
 mod call_plugin;
 mod emit_metric;
 mod get_config;
+mod index_lookup;
+mod index_range;
 mod last_answer;
 mod log_message;
 mod soch_delete;
 mod soch_read;
 mod soch_scan;
 mod soch_write;
+mod vector_search;
 
-use super::{Host, HostError, table::HostFunctionTable};
+use super::{Host, HostCall, HostCost, HostError, table::HostFunctionTable};
 use crate::{Error, Grant};
 
 /// The minor version of the ABI, which `get_config("soch.abi")` answers.
@@ -34,21 +37,46 @@ impl<H: Host, const N: usize> Default for HostFunctionTable<H, N> {
     }
 }
 
-/// Defines every built-in function, with what it needs and its base cost; [`HostCost`] documents
-/// the costs.
-///
-/// [`HostCost`]: super::HostCost
+/// Defines every built-in function, with what it needs and its cost; [`HostCost`] documents the
+/// costs.
 fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> Result<(), Error> {
-    use Grant::{Always, CallPlugin, ReadTable, WriteTable};
-    table.define_built_in("soch_read", ReadTable, 200, soch_read::soch_read::<H>)?;
-    table.define_built_in("soch_scan", ReadTable, 200, soch_scan::soch_scan::<H>)?;
-    table.define_built_in("soch_write", WriteTable, 300, soch_write::soch_write::<H>)?;
-    table.define_built_in("soch_delete", WriteTable, 200, soch_delete::soch_delete::<H>)?;
-    table.define_built_in("emit_metric", Always, 200, emit_metric::emit_metric::<H>)?;
-    table.define_built_in("log_message", Always, 120, log_message::log_message::<H>)?;
-    table.define_built_in("get_config", Always, 50, get_config::get_config::<H>)?;
-    table.define_built_in("call_plugin", CallPlugin, 500, call_plugin::call_plugin::<H>)?;
-    table.define_built_in("last_answer", Always, 50, last_answer::last_answer::<H>)
+    use Grant::{Always, CallPlugin, IndexSearch, ReadTable, VectorSearch, WriteTable};
+    table.define_built_in("soch_read", ReadTable, base(200), soch_read::soch_read::<H>)?;
+    table.define_built_in("soch_scan", ReadTable, base(200), soch_scan::soch_scan::<H>)?;
+    table.define_built_in("soch_write", WriteTable, base(300), soch_write::soch_write::<H>)?;
+    table.define_built_in("soch_delete", WriteTable, base(200), soch_delete::soch_delete::<H>)?;
+    let search = HostCost { per_item: 1, ..base(300) };
+    table.define_built_in(
+        "vector_search",
+        VectorSearch,
+        search,
+        vector_search::vector_search::<H>,
+    )?;
+    table.define_built_in(
+        "index_lookup",
+        IndexSearch,
+        base(300),
+        index_lookup::index_lookup::<H>,
+    )?;
+    table.define_built_in("index_range", IndexSearch, base(300), index_range::index_range::<H>)?;
+    table.define_built_in("emit_metric", Always, base(200), emit_metric::emit_metric::<H>)?;
+    table.define_built_in("log_message", Always, base(120), log_message::log_message::<H>)?;
+    table.define_built_in("get_config", Always, base(50), get_config::get_config::<H>)?;
+    table.define_built_in("call_plugin", CallPlugin, base(500), call_plugin::call_plugin::<H>)?;
+    table.define_built_in("last_answer", Always, base(50), last_answer::last_answer::<H>)
+}
+
+/// The default cost but for its base.
+fn base(base: u64) -> HostCost {
+    HostCost { base, ..HostCost::default() }
+}
+
+/// Checks the grants of an index search: for searching, and for reading the table that the index
+/// belongs to.
+fn may_search_index<H: Host>(call: &HostCall<'_, H>, index: &str) -> Result<(), HostError> {
+    call.require(|grants| grants.can_index_search)?;
+    let table = call.host().index_table(call, index)?;
+    call.require(|grants| grants.can_read(&table))
 }
 
 /// A length as a guest gets it.

@@ -1,4 +1,4 @@
-use crate::host::{Host, HostCall, HostError, call::MAX_KEY_BYTES};
+use crate::host::{Host, HostCall, HostError, MAX_KEY_BYTES};
 
 /// Removes one row. Returns 1; an absent row is status -2.
 pub(super) fn soch_delete<H: Host>(
@@ -10,7 +10,7 @@ pub(super) fn soch_delete<H: Host>(
 ) -> Result<i32, HostError> {
     let (table, [key], _) = call.named_arguments(
         (table, table_len),
-        |capabilities, table| capabilities.can_write(table),
+        |call, table| call.require(|grants| grants.can_write(table)),
         [(key, key_len, MAX_KEY_BYTES)],
         (0, 0),
     )?;

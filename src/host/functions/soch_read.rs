@@ -1,5 +1,5 @@
 use super::length;
-use crate::host::{Host, HostCall, HostError, call::MAX_KEY_BYTES};
+use crate::host::{Host, HostCall, HostError, MAX_KEY_BYTES};
 
 /// Reads one row. Returns its full length; it is written only if it fits.
 pub(super) fn soch_read<H: Host>(
@@ -13,7 +13,7 @@ pub(super) fn soch_read<H: Host>(
 ) -> Result<i32, HostError> {
     let (table, [key], mut out) = call.named_arguments(
         (table, table_len),
-        |capabilities, table| capabilities.can_read(table),
+        |call, table| call.require(|grants| grants.can_read(table)),
         [(key, key_len, MAX_KEY_BYTES)],
         (out, out_cap),
     )?;

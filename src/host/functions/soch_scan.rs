@@ -1,5 +1,5 @@
 use super::length;
-use crate::host::{Host, HostCall, HostError, call::MAX_KEY_BYTES};
+use crate::host::{Host, HostCall, HostError, MAX_KEY_BYTES};
 
 /// Reads rows in key order, from a key on. Returns the bytes of the whole records written; 0 means
 /// that there is no further row.
@@ -16,7 +16,7 @@ pub(super) fn soch_scan<H: Host>(
 ) -> Result<i32, HostError> {
     let (table, [from], mut out) = call.named_arguments(
         (table, table_len),
-        |capabilities, table| capabilities.can_read(table),
+        |call, table| call.require(|grants| grants.can_read(table)),
         [(from, from_len, MAX_KEY_BYTES)],
         (out, out_cap),
     )?;

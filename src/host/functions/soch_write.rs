@@ -1,4 +1,4 @@
-use crate::host::{Host, HostCall, HostError, call::MAX_KEY_BYTES};
+use crate::host::{Host, HostCall, HostError, MAX_KEY_BYTES};
 
 /// Stores one row. Returns 1 if it replaced one, 0 if it is new.
 pub(super) fn soch_write<H: Host>(
@@ -12,7 +12,7 @@ pub(super) fn soch_write<H: Host>(
 ) -> Result<i32, HostError> {
     let (table, [key, value], _) = call.named_arguments(
         (table, table_len),
-        |capabilities, table| capabilities.can_write(table),
+        |call, table| call.require(|grants| grants.can_write(table)),
         [(key, key_len, MAX_KEY_BYTES), (value, value_len, usize::MAX)],
         (0, 0),
     )?;

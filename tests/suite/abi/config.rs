@@ -52,7 +52,7 @@ fn an_unknown_setting_is_not_found_and_neither_is_one_of_ours() {
 #[test]
 fn a_setting_that_begins_like_ours_is_refused_at_load() {
     let registry = WasmPluginRegistry::new();
-    let error = registry.load("p", &fixture("abi_probe_core"), with_settings(&[("soch.abi", "9")]));
+    let error = registry.load("p", &fixture("abi_probe"), with_settings(&[("soch.abi", "9")]));
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Refused);
 }
 

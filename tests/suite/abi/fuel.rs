@@ -58,12 +58,12 @@ fn a_denied_call_is_charged_its_base_only_whatever_else_it_brings() {
         max_instances: 1,
         ..config(WasmPluginCapabilities::default())
     });
-    for name in ["soch_read", "soch_scan", "soch_write", "soch_delete", "call_plugin"] {
-        let function = named(name);
+    let open = ["emit_metric", "log_message", "get_config", "last_answer"];
+    for function in FUNCTIONS.iter().filter(|function| !open.contains(&function.name)) {
         for index in 1..function.pairs.len() {
             for pair in [function.pairs[index], (0, 4096), (SIZE, 1)] {
                 let charged = probe.charged(function, &function.pairs_but(index, pair));
-                assert_eq!(charged, (-1, function.base), "{name}");
+                assert_eq!(charged, (-1, function.base), "{}", function.name);
             }
         }
     }

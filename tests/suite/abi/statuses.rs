@@ -5,12 +5,32 @@ use crate::{
     support::fixture,
 };
 use log::Level;
+use std::sync::Arc;
 use wasm_runtime::{
-    ErrorKind, Host, HostCall, HostError, LogMessage, Metric, Output, WasmPluginRegistry,
+    ErrorKind, Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query,
+    WasmPluginRegistry,
 };
 
 /// A host in which everything fails in one way.
-struct Failing(HostError);
+struct Failing {
+    error: HostError,
+    /// Whether it says to which tables its indexes and collections belong.
+    has_tables: bool,
+}
+
+impl Failing {
+    fn table(&self) -> Result<Arc<str>, HostError> {
+        match self.has_tables {
+            true => Ok("users".into()),
+            false => Err(self.error),
+        }
+    }
+}
+
+/// Both ways a search can fail: before its grant for the table is checked, and after.
+fn failing(error: HostError) -> [Failing; 2] {
+    [true, false].map(|has_tables| Failing { error, has_tables })
+}
 
 impl Host for Failing {
     fn read(
@@ -20,7 +40,7 @@ impl Host for Failing {
         _: &[u8],
         _: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        Err(self.0)
+        Err(self.error)
     }
     fn scan(
         &self,
@@ -30,7 +50,7 @@ impl Host for Failing {
         _: u32,
         _: &mut Output<'_>,
     ) -> Result<(), HostError> {
-        Err(self.0)
+        Err(self.error)
     }
     fn write(
         &self,
@@ -39,13 +59,48 @@ impl Host for Failing {
         _: &[u8],
         _: &[u8],
     ) -> Result<bool, HostError> {
-        Err(self.0)
+        Err(self.error)
     }
     fn delete(&self, _: &mut HostCall<'_, Self>, _: &str, _: &[u8]) -> Result<(), HostError> {
-        Err(self.0)
+        Err(self.error)
+    }
+    fn collection_table(&self, _: &HostCall<'_, Self>, _: &str) -> Result<Arc<str>, HostError> {
+        self.table()
+    }
+    fn vector_search(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: &str,
+        _: Query<'_>,
+        _: &mut Nearest<'_>,
+    ) -> Result<(), HostError> {
+        Err(self.error)
+    }
+    fn index_table(&self, _: &HostCall<'_, Self>, _: &str) -> Result<Arc<str>, HostError> {
+        self.table()
+    }
+    fn index_lookup(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: &str,
+        _: &[u8],
+        _: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        Err(self.error)
+    }
+    fn index_range(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: &str,
+        _: &[u8],
+        _: &[u8],
+        _: u32,
+        _: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        Err(self.error)
     }
     fn emit_metric(&self, _: &mut HostCall<'_, Self>, _: &Metric<'_>) -> Result<(), HostError> {
-        Err(self.0)
+        Err(self.error)
     }
     fn log(
         &self,
@@ -53,7 +108,7 @@ impl Host for Failing {
         _: Level,
         _: LogMessage<'_>,
     ) -> Result<(), HostError> {
-        Err(self.0)
+        Err(self.error)
     }
     fn setting(
         &self,
@@ -61,7 +116,7 @@ impl Host for Failing {
         _: &str,
         _: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        Err(self.0)
+        Err(self.error)
     }
 }
 
@@ -92,10 +147,12 @@ fn every_failure_of_a_host_reaches_the_guest_as_its_status() {
         (HostError::PluginFailed, -7),
     ];
     for (error, status) in statuses {
-        let probe = probe(Failing(error));
-        for function in asks_the_host() {
-            let answer = probe.call_values(function.name, &function.args(function.pairs));
-            assert_eq!(answer.unwrap(), status, "{} with {error:?}", function.name);
+        for host in failing(error) {
+            let probe = probe(host);
+            for function in asks_the_host() {
+                let answer = probe.call_values(function.name, &function.args(function.pairs));
+                assert_eq!(answer.unwrap(), status, "{} with {error:?}", function.name);
+            }
         }
     }
 }
@@ -108,8 +165,8 @@ fn a_failure_without_a_status_ends_the_call() {
         (HostError::Abort("the disk is on fire"), ErrorKind::Host),
     ];
     for (end, kind) in ends {
-        for function in asks_the_host() {
-            let probe = probe(Failing(end));
+        for (function, host) in asks_the_host().flat_map(|f| failing(end).map(|host| (f, host))) {
+            let probe = probe(host);
             let answer = probe.call_values(function.name, &function.args(function.pairs));
             let error = answer.unwrap_err();
             assert_eq!(error.kind(), kind, "{}", function.name);

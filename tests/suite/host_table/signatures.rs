@@ -233,7 +233,7 @@ fn a_table_without_room_for_the_built_in_functions_builds_no_registry() {
 fn an_empty_table_has_none_of_the_built_in_functions() {
     let table = HostFunctionTable::<EmbeddedHost>::empty();
     let registry = WasmPluginRegistry::builder().functions(table).build().unwrap();
-    let error = registry.load("p", &fixture("abi_probe_core"), plain()).unwrap_err();
+    let error = registry.load("p", &fixture("abi_probe"), plain()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused);
     assert!(error.to_string().contains("`soch_v1` `soch_read`"), "{error}");
     registry.load("counter", &fixture("counter"), plain()).unwrap();

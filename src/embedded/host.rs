@@ -1,0 +1,173 @@
+//! The in-memory host as plugins see it.
+
+use super::{EmbeddedHost, Tenant, tables::Tables};
+use crate::{
+    Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query,
+    sync::{Arc, RwLock},
+};
+
+/// What a guest pays for each index and collection that follows a row that it writes or deletes.
+const FOLLOWER_FUEL: u64 = 300;
+
+impl Host for EmbeddedHost {
+    fn read(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        key: &[u8],
+        out: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        let kept = self.kept(call)?;
+        let kept = kept.read();
+        let value = kept.tables.get(table, key).ok_or(HostError::NotFound)?;
+        out.write_value(call, value)
+    }
+
+    fn scan(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        from: &[u8],
+        limit: u32,
+        out: &mut Output<'_>,
+    ) -> Result<(), HostError> {
+        let Ok(kept) = self.kept(call) else {
+            return Ok(());
+        };
+        let kept = kept.read();
+        let mut written_at_checkpoint = 0;
+        for (row, (key, value)) in (0..limit).zip(kept.tables.range(table, from)) {
+            if row % 1_024 == 1_023 || out.len() - written_at_checkpoint > 64 << 10 {
+                written_at_checkpoint = out.len();
+                call.checkpoint()?;
+            }
+            if !out.push_record(call, key, value)? {
+                return if out.is_empty() { Err(HostError::LimitReached) } else { Ok(()) };
+            }
+        }
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<bool, HostError> {
+        let kept = self.tenant_or_new(call.tenant());
+        let tables = &mut kept.write().tables;
+        charge_followers(call, tables, table, key)?;
+        tables.put(table, key, value, &self.quota).map_err(|_| HostError::LimitReached)
+    }
+
+    fn delete(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        table: &str,
+        key: &[u8],
+    ) -> Result<(), HostError> {
+        let kept = self.kept(call)?;
+        let tables = &mut kept.write().tables;
+        charge_followers(call, tables, table, key)?;
+        match tables.delete(table, key, &self.quota) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(HostError::NotFound),
+        }
+    }
+
+    fn collection_table(
+        &self,
+        call: &HostCall<'_, Self>,
+        collection: &str,
+    ) -> Result<Arc<str>, HostError> {
+        let kept = self.kept(call)?;
+        let kept = kept.read();
+        kept.tables.collection_table(collection).cloned().ok_or(HostError::NotFound)
+    }
+
+    fn vector_search(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        collection: &str,
+        query: Query<'_>,
+        hits: &mut Nearest<'_>,
+    ) -> Result<(), HostError> {
+        let kept = self.kept(call)?;
+        let kept = kept.read();
+        let collection = kept.tables.collection(collection).ok_or(HostError::NotFound)?;
+        collection.search(call, query, hits)
+    }
+
+    fn index_table(&self, call: &HostCall<'_, Self>, index: &str) -> Result<Arc<str>, HostError> {
+        let kept = self.kept(call)?;
+        let kept = kept.read();
+        kept.tables.index_table(index).cloned().ok_or(HostError::NotFound)
+    }
+
+    fn index_lookup(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        index: &str,
+        key: &[u8],
+        out: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        let kept = self.kept(call)?;
+        let kept = kept.read();
+        let index = kept.tables.index(index).ok_or(HostError::NotFound)?;
+        out.write_row_ids(call, index.rows_at(key))
+    }
+
+    fn index_range(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        index: &str,
+        low: &[u8],
+        high: &[u8],
+        limit: u32,
+        out: &mut Output<'_>,
+    ) -> Result<usize, HostError> {
+        let kept = self.kept(call)?;
+        let kept = kept.read();
+        let index = kept.tables.index(index).ok_or(HostError::NotFound)?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        out.write_row_ids(call, index.rows_between(low, high).take(limit))
+    }
+
+    fn emit_metric(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        metric: &Metric<'_>,
+    ) -> Result<(), HostError> {
+        let kept = self.tenant_or_new(call.tenant());
+        kept.write().metrics.observe(metric, self.quota.max_series)
+    }
+
+    fn log(
+        &self,
+        call: &mut HostCall<'_, Self>,
+        level: log::Level,
+        message: LogMessage<'_>,
+    ) -> Result<(), HostError> {
+        log::log!(target: "wasm_plugin", level, "{}/{}: {message}", call.tenant(), call.plugin());
+        Ok(())
+    }
+}
+
+impl EmbeddedHost {
+    /// What is kept for the caller's tenant.
+    fn kept(&self, call: &HostCall<'_, Self>) -> Result<Arc<RwLock<Tenant>>, HostError> {
+        self.tenant(call.tenant()).ok_or(HostError::NotFound)
+    }
+}
+
+/// Charges for what follows a change of a row.
+fn charge_followers(
+    call: &mut HostCall<'_, EmbeddedHost>,
+    tables: &Tables,
+    table: &str,
+    key: &[u8],
+) -> Result<(), HostError> {
+    let followers = tables.followers(table, key) as u64;
+    call.charge(followers.saturating_mul(FOLLOWER_FUEL))
+}

@@ -1,0 +1,161 @@
+//! One table, and what follows its rows: indexes and collections.
+//!
+//! A row changes in [`Table::change`] and nowhere else, so that rows, index entries, vectors and what
+//! they take never drift apart.
+
+use super::{
+    HostQuota,
+    indexes::{Index, IndexKey, Move},
+    usage::{Refusal, Usage},
+    vectors::Collection,
+};
+use alloc::{collections::BTreeMap, vec::Vec};
+use core::ops::Bound;
+
+/// The most indexes of one table: a guest's write changes them all at once.
+pub(super) const MAX_INDEXES: usize = 16;
+
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    rows: BTreeMap<Vec<u8>, Vec<u8>>,
+    indexes: Vec<Index>,
+    collections: Vec<Collection>,
+}
+
+impl Table {
+    pub(super) fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.rows.get(key).map(Vec::as_slice)
+    }
+
+    /// The rows with keys from `from` on, in key order.
+    pub(super) fn range(&self, from: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let rows = self.rows.range::<[u8], _>((Bound::Included(from), Bound::Unbounded));
+        rows.map(|(key, value)| (key.as_slice(), value.as_slice()))
+    }
+
+    /// Gives the row of `key` a value, or none, in the rows and in all that follows them, and books
+    /// it in `usage`. Returns whether there was a row. A refusal, or a panic of an index's function,
+    /// leaves everything as it was.
+    pub(super) fn change(
+        &mut self,
+        key: &[u8],
+        value: Option<&[u8]>,
+        usage: &mut Usage,
+        quota: &HostQuota,
+    ) -> Result<bool, Refusal> {
+        let old = self.rows.get(key).map(Vec::as_slice);
+        let (mut removed, mut added) = (row_usage(key, old), row_usage(key, value));
+        let mut moves = [Move::default(); MAX_INDEXES];
+        let covered = row_id(key).filter(|_| old.is_some() || value.is_some());
+        if let Some(row) = covered {
+            for (change, index) in moves.iter_mut().zip(&self.indexes) {
+                *change = index.plan(row, old, value);
+                (removed, added) = (removed.plus(change.removed()), added.plus(change.added()));
+            }
+            for collection in self.collections.iter().filter(|_| value.is_none()) {
+                removed = removed.plus(collection.usage(row));
+            }
+        }
+        *usage = usage.exchange(removed, added, quota)?;
+        if let Some(row) = covered {
+            for (change, index) in moves.iter().zip(&mut self.indexes) {
+                index.apply(row, change);
+            }
+            for collection in self.collections.iter_mut().filter(|_| value.is_none()) {
+                collection.remove(row);
+            }
+        }
+        Ok(self.store(key, value))
+    }
+
+    fn store(&mut self, key: &[u8], value: Option<&[u8]>) -> bool {
+        match (self.rows.get_mut(key), value) {
+            (Some(old), Some(value)) => {
+                // In place, so that a value that fits allocates nothing.
+                old.clear();
+                old.extend_from_slice(value);
+                true
+            }
+            (None, Some(value)) => self.rows.insert(key.to_vec(), value.to_vec()).is_some(),
+            (_, None) => self.rows.remove(key).is_some(),
+        }
+    }
+
+    /// How many indexes and collections follow a change of the row.
+    pub(super) fn followers(&self, key: &[u8]) -> usize {
+        match row_id(key) {
+            Some(_) => self.indexes.len().saturating_add(self.collections.len()),
+            None => 0,
+        }
+    }
+
+    /// Adds an index that covers the rows there are; returns which one it is.
+    pub(super) fn add_index(
+        &mut self,
+        key: IndexKey,
+        usage: &mut Usage,
+        quota: &HostQuota,
+    ) -> Result<usize, Refusal> {
+        let at = self.indexes.len();
+        if at >= MAX_INDEXES {
+            return Err(Refusal::TooManyIndexes(MAX_INDEXES));
+        }
+        let (mut index, mut next) = (Index::new(key), *usage);
+        for (key, value) in &self.rows {
+            if let Some(row) = row_id(key) {
+                let change = index.plan(row, None, Some(value));
+                next = next.exchange(Usage::default(), change.added(), quota)?;
+                index.apply(row, &change);
+            }
+        }
+        self.indexes.push(index);
+        *usage = next;
+        Ok(at)
+    }
+
+    pub(super) fn index(&self, at: usize) -> Option<&Index> {
+        self.indexes.get(at)
+    }
+
+    /// Adds a collection; returns which one it is.
+    pub(super) fn add_collection(&mut self, collection: Collection) -> usize {
+        self.collections.push(collection);
+        self.collections.len().saturating_sub(1)
+    }
+
+    pub(super) fn collection(&self, at: usize) -> Option<&Collection> {
+        self.collections.get(at)
+    }
+
+    /// Stores a vector; returns whether it replaced one.
+    pub(super) fn insert_vector(
+        &mut self,
+        at: usize,
+        row: u64,
+        vector: &[f32],
+        usage: &mut Usage,
+        quota: &HostQuota,
+    ) -> Result<bool, Refusal> {
+        let collection = self.collections.get_mut(at).ok_or(Refusal::NoCollection)?;
+        let length = collection.check(vector)?;
+        *usage = usage.exchange(collection.usage(row), collection.usage_of_one(), quota)?;
+        Ok(collection.insert(row, vector, length))
+    }
+
+    /// Whether there is nothing in it and nothing of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.indexes.is_empty() && self.collections.is_empty()
+    }
+}
+
+/// The id of a row that indexes and collections cover: its key, if that is 8 bytes.
+fn row_id(key: &[u8]) -> Option<u64> {
+    key.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn row_usage(key: &[u8], value: Option<&[u8]>) -> Usage {
+    value.map_or(Usage::default(), |value| Usage {
+        rows: 1,
+        bytes: key.len().saturating_add(value.len()),
+    })
+}
