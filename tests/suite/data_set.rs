@@ -14,7 +14,7 @@ pub fn nearest(rows: &[Emoji], text: &str, k: usize) -> Vec<&'static str> {
 }
 
 /// Of two vectors of length 1.
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
+pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum()
 }
 

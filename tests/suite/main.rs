@@ -25,6 +25,7 @@ mod modules;
 mod nested;
 mod probe;
 mod registry;
+mod search;
 mod stack;
 mod timing;
 mod wild_pointers;
