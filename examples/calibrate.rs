@@ -2,11 +2,15 @@
 //! whether the default costs of the host functions lie within a factor of three of the guest's.
 //!
 //! `cargo run --release --example calibrate`
+//!
+//! Fails if a vector search is not clearly faster than a plain loop over the same vectors: then the
+//! compiler has not used vector instructions.
 
-use std::time::Instant;
+use std::{hint::black_box, time::Instant};
 use wasm_runtime::{
-    EmbeddedHost, Error, Grant, HostCall, HostCost, HostError, HostFunctionTable, PluginLease,
-    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginRegistry, WasmValue,
+    Distance, EmbeddedHost, Error, Grant, HostCall, HostCost, HostError, HostFunctionTable,
+    IndexKey, PluginLease, WasmInstanceConfig, WasmPluginCapabilities, WasmPluginRegistry,
+    WasmValue,
 };
 
 /// Every case is measured so often, in turns, so that a busy machine disturbs all alike.
@@ -19,6 +23,15 @@ const CALLS: i32 = 1_000;
 const SIZES: [usize; 3] = [0, 64, 4_096];
 /// Rows of the table that is read, so that finding one costs what it usually does.
 const ROWS: u32 = 10_000;
+/// Vectors that are searched, and the components of each.
+const VECTORS: u32 = 10_000;
+const DIMS: usize = 128;
+/// Searches of one measurement.
+const SEARCHES: i32 = 4;
+/// How many rows the index `by_group` has under each key.
+const GROUP: u32 = 64;
+/// How much faster than a plain loop a search is at least.
+const VECTOR_SPEED: f64 = 1.5;
 
 /// Kernels of the fixture `kernels`, at sizes of about a millisecond.
 const KERNELS: [(&str, i32); 10] = [
@@ -58,6 +71,8 @@ struct Case {
     args: Vec<WasmValue>,
     /// What the call must return, where that is known.
     status: Option<i32>,
+    /// How often the host function is called.
+    calls: i32,
     samples_us: Vec<f64>,
     fuel: u64,
 }
@@ -66,6 +81,8 @@ struct Case {
 enum Arg<'a> {
     /// Bytes in guest memory: a pointer and a length.
     Bytes(&'a [u8]),
+    /// Components in guest memory: a pointer and how many there are.
+    Query(&'a [u8]),
     /// Room for an answer: a pointer and a length.
     Output,
     Value(WasmValue),
@@ -83,12 +100,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         KERNELS.into_iter().map(|(name, size)| Case::new(name, name, size, &[], None)).collect();
     let mut host = host_cases();
     let mut own = Case::new("own function", "loop_own", CALLS, &[], Some(CALLS));
+    let mut plain = PlainSearch::new();
     let (mut in_kernels, mut in_probe, mut in_own) =
         (kernels.lease()?, probe.lease()?, registry.get("own").ok_or("not loaded")?.lease_owned()?);
     for _ in 0..ROUNDS {
         guest.iter_mut().try_for_each(|case| case.measure(&mut in_kernels))?;
         host.iter_mut().try_for_each(|case| case.measure(&mut in_probe))?;
         own.measure(&mut in_own)?;
+        plain.measure();
     }
     host.push(own);
 
@@ -101,35 +120,86 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let guest_speed = median(&mut speeds);
     println!("{:20} {guest_speed:7.0}\n", "median");
 
-    println!("host function        fuel    ns/call  fuel/us  of the guest's median");
+    println!("host function          fuel    ns/call  fuel/us  of the guest's median");
     let (empty, host) = host.split_first().ok_or("no cases")?;
     let mut outside = Vec::new();
     for case in host {
-        let calls = f64::from(CALLS);
-        let fuel = (case.fuel - empty.fuel) as f64 / calls;
-        let us = (case.median_us() - empty.median_us()) / calls;
+        // The loop itself, measured without a host call in it.
+        let (calls, share) = (f64::from(case.calls), f64::from(case.calls) / f64::from(CALLS));
+        let fuel = (case.fuel as f64 - empty.fuel as f64 * share) / calls;
+        let us = (case.median_us() - empty.median_us() * share) / calls;
         let ratio = fuel / us / guest_speed;
         let verdict = if (1.0 / FACTOR..=FACTOR).contains(&ratio) { "within" } else { "OUTSIDE" };
         if verdict == "OUTSIDE" {
             outside.push(case.label.as_str());
         }
         let (ns, speed) = (us * 1_000.0, fuel / us);
-        println!("{:20} {fuel:5.0} {ns:9.0} {speed:8.0} {ratio:7.2}  {verdict}", case.label);
+        println!("{:20} {fuel:7.0} {ns:9.0} {speed:8.0} {ratio:7.2}  {verdict}", case.label);
     }
     match outside.is_empty() {
         true => println!("\nAll lie within a factor of {FACTOR} of the guest's median."),
         false => println!("\nOutside of a factor of {FACTOR}: {}", outside.join(", ")),
     }
-    Ok(())
+    let search = host.iter().find(|case| case.label == SEARCH).ok_or("no search")?;
+    plain.compare(search.median_us() / f64::from(search.calls))
+}
+
+/// The case that the plain loop is compared with.
+const SEARCH: &str = "vector_search 10000";
+
+/// A search by a plain loop over the same vectors, one addition after the other.
+struct PlainSearch {
+    components: Vec<f32>,
+    query: Vec<f32>,
+    samples_us: Vec<f64>,
+}
+
+impl PlainSearch {
+    fn new() -> Self {
+        let components = (0..VECTORS).flat_map(vector).collect();
+        Self { components, query: vector(0), samples_us: Vec::new() }
+    }
+
+    fn measure(&mut self) {
+        let began = Instant::now();
+        for _ in 0..SEARCHES {
+            let query = black_box(&self.query);
+            let distance = |vector: &[f32]| -> f32 {
+                vector.iter().zip(query).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+            };
+            let nearest = self.components.chunks(DIMS).map(distance).min_by(f32::total_cmp);
+            assert_eq!(black_box(nearest), Some(0.0));
+        }
+        self.samples_us.push(began.elapsed().as_secs_f64() * 1e6 / f64::from(SEARCHES));
+    }
+
+    fn compare(mut self, search_us: f64) -> Result<(), Box<dyn std::error::Error>> {
+        let components = f64::from(VECTORS) * DIMS as f64;
+        let [plain, search] =
+            [median(&mut self.samples_us), search_us].map(|us| us * 1_000.0 / components);
+        println!("\nns a component: {search:.3} in a search, {plain:.3} in a plain loop");
+        match plain / search >= VECTOR_SPEED {
+            true => Ok(()),
+            false => Err(format!("a search is not {VECTOR_SPEED} times as fast").into()),
+        }
+    }
+}
+
+/// The vector of a row: small whole numbers, none of them all zero.
+fn vector(row: u32) -> Vec<f32> {
+    let component = |at: u32| (row.wrapping_mul(31).wrapping_add(at * at * 7) % 17) as f32 - 8.0;
+    (0..DIMS as u32).map(component).collect()
 }
 
 /// The kernels, the probe for host functions, and what it reads and calls.
 fn load(registry: &WasmPluginRegistry) -> Result<(), Box<dyn std::error::Error>> {
     let config = WasmInstanceConfig {
         capabilities: WasmPluginCapabilities {
-            can_read_table: vec!["rows".into()],
-            can_write_table: vec!["rows".into()],
+            can_read_table: vec!["rows".into(), "people".into()],
+            can_write_table: vec!["rows".into(), "people".into()],
             can_call_plugin: vec!["echo".into()],
+            can_index_search: true,
+            can_vector_search: true,
             fuel_limit: u64::MAX,
             timeout_ms: 0,
             ..WasmPluginCapabilities::default()
@@ -146,6 +216,7 @@ fn load(registry: &WasmPluginRegistry) -> Result<(), Box<dyn std::error::Error>>
     for row in 0..ROWS {
         registry.host().put("default", "rows", &row.to_be_bytes(), &[b'x'; 56])?;
     }
+    load_searchable(registry.host())?;
     for size in SIZES {
         registry.host().put(
             "default",
@@ -157,8 +228,25 @@ fn load(registry: &WasmPluginRegistry) -> Result<(), Box<dyn std::error::Error>>
     Ok(())
 }
 
+/// Two indexes of a table of 10,000 rows, a collection of 10,000 vectors, and one of a single vector.
+fn load_searchable(host: &EmbeddedHost) -> Result<(), Error> {
+    host.create_index("default", "by_number", "people", IndexKey::field(0, 4))?;
+    host.create_index("default", "by_group", "people", IndexKey::field(4, 4))?;
+    for row in 0..ROWS {
+        let value = [row.to_be_bytes(), (row / GROUP).to_be_bytes()].concat();
+        host.put("default", "people", &u64::from(row).to_be_bytes(), &value)?;
+    }
+    host.create_collection("default", "vectors", "people", DIMS, Distance::L2)?;
+    for row in 0..VECTORS {
+        host.insert_vector("default", "vectors", row.into(), &vector(row))?;
+    }
+    host.create_collection("default", "single", "people", 1, Distance::L2)?;
+    host.insert_vector("default", "single", 0, &[1.0])?;
+    Ok(())
+}
+
 fn host_cases() -> Vec<Case> {
-    use Arg::{Bytes, Output, Value};
+    use Arg::{Bytes, Output, Query, Value};
     let number = |value: i32| Value(WasmValue::I32(value));
     let rows = || Bytes(b"rows");
     let mut cases = vec![Case::new("empty loop", "loop_empty", CALLS, &[], None)];
@@ -193,6 +281,24 @@ fn host_cases() -> Vec<Case> {
     case("soch_scan end".into(), &[rows(), Bytes(b"zzz"), number(10), Output], 0);
     case("soch_delete absent".into(), &[rows(), Bytes(b"absent")], -2);
     case("last_answer 0".into(), &[number(0), Output], 0);
+    let key = |number: u32| number.to_be_bytes();
+    case("index_lookup 1".into(), &[Bytes(b"by_number"), Bytes(&key(500)), Output], 1);
+    case("index_lookup 64".into(), &[Bytes(b"by_group"), Bytes(&key(50)), Output], GROUP as i32);
+    case("index_lookup absent".into(), &[Bytes(b"by_group"), Bytes(b"none"), Output], 0);
+    for length in [1, 64] {
+        let (low, high) = (key(500), key(500 + length));
+        let range = [Bytes(b"by_number"), Bytes(&low), Bytes(&high), number(1_000), Output];
+        case(format!("index_range {length}"), &range, length as i32);
+    }
+    let one = 1.0_f32.to_le_bytes();
+    let single = [Bytes(b"single"), Query(&one), number(1), Output];
+    case("vector_search 1".into(), &single, 1);
+    let value = [key(500), key(500 / GROUP)].concat();
+    let row = 500_u64.to_be_bytes();
+    case("soch_write indexed".into(), &[Bytes(b"people"), Bytes(&row), Bytes(&value)], 1);
+    let query: Vec<u8> = vector(0).into_iter().flat_map(f32::to_le_bytes).collect();
+    let search = [Bytes(b"vectors"), Query(&query), number(10), Output];
+    cases.push(Case::new(SEARCH, "loop_vector_search", SEARCHES, &search, Some(10)));
     cases
 }
 
@@ -212,9 +318,10 @@ impl Case {
         let (mut memory, mut values) = (Vec::new(), vec![WasmValue::I32(n)]);
         for arg in args {
             match arg {
-                Arg::Bytes(bytes) => {
+                Arg::Bytes(bytes) | Arg::Query(bytes) => {
+                    let unit = if matches!(arg, Arg::Query(_)) { size_of::<f32>() } else { 1 };
                     values.push(WasmValue::I32(INPUTS + memory.len() as i32));
-                    values.push(WasmValue::I32(bytes.len() as i32));
+                    values.push(WasmValue::I32((bytes.len() / unit) as i32));
                     memory.extend_from_slice(bytes);
                 }
                 // The second page of two, all of it.
@@ -223,7 +330,8 @@ impl Case {
             }
         }
         let (label, function) = (label.into(), function.into());
-        Self { label, function, memory, args: values, status, samples_us: Vec::new(), fuel: 0 }
+        let samples_us = Vec::new();
+        Self { label, function, memory, args: values, status, calls: n, samples_us, fuel: 0 }
     }
 
     fn measure(&mut self, lease: &mut PluginLease<'_>) -> Result<(), Error> {

@@ -1,9 +1,9 @@
 //! Sums over pairs of vector components, in an order that lets the compiler use vector
 //! instructions.
 //!
-//! Component `i` is added up in lane `i % 16`, and the lanes are added pairwise at the end. So a sum
-//! depends on nothing but the two vectors, and needs no permission to reorder floating-point
-//! additions.
+//! Component `i` is added up in lane `i % 16`; at the end the lanes are added up one after the other,
+//! and then the components behind the last whole 16. So a sum depends on nothing but the two vectors,
+//! and needs no permission to reorder floating-point additions.
 
 /// How many sums are kept side by side: four registers of four, so that four additions are under way
 /// at once.
@@ -56,17 +56,9 @@ fn sum<A: Component, B: Component>(a: &[A], b: &[B], term: impl Fn(f32, f32) -> 
             *lane += term(a.value(), b.value());
         }
     }
-    for ((lane, a), b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
-        *lane += term(a.value(), b.value());
-    }
-    total(lanes)
-}
-
-#[inline(always)]
-fn total(lanes: [f32; LANES]) -> f32 {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = lanes;
-    let [a, b, c, d] = [(a + e) + (i + m), (b + f) + (j + n), (c + g) + (k + o), (d + h) + (l + p)];
-    (a + c) + (b + d)
+    let rest = a_rest.iter().zip(b_rest).map(|(a, b)| term(a.value(), b.value()));
+    // Not pairwise: the compiler would fill its registers by halves to save a step here.
+    lanes.into_iter().sum::<f32>() + rest.sum::<f32>()
 }
 
 #[cfg(test)]

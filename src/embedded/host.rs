@@ -1,13 +1,18 @@
 //! The in-memory host as plugins see it.
 
-use super::{EmbeddedHost, Tenant, tables::Tables};
+use super::{
+    EmbeddedHost, Tenant,
+    usage::{Refusal, Work},
+};
 use crate::{
     Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query,
     sync::{Arc, RwLock},
 };
 
-/// What a guest pays for each index and collection that follows a row that it writes or deletes.
-const FOLLOWER_FUEL: u64 = 300;
+/// What a guest pays for each index and collection of a table when it changes a row.
+const ASKED_FUEL: u64 = 100;
+/// What it pays for each of their entries that goes or comes.
+const CHANGED_FUEL: u64 = 1_000;
 
 impl Host for EmbeddedHost {
     fn read(
@@ -56,9 +61,9 @@ impl Host for EmbeddedHost {
         value: &[u8],
     ) -> Result<bool, HostError> {
         let kept = self.tenant_or_new(call.tenant());
-        let tables = &mut kept.write().tables;
-        charge_followers(call, tables, table, key)?;
-        tables.put(table, key, value, &self.quota).map_err(|_| HostError::LimitReached)
+        let mut kept = kept.write();
+        let put = kept.tables.put(table, key, value, &self.quota, |work| charge(call, work));
+        put.map_err(status)
     }
 
     fn delete(
@@ -68,11 +73,11 @@ impl Host for EmbeddedHost {
         key: &[u8],
     ) -> Result<(), HostError> {
         let kept = self.kept(call)?;
-        let tables = &mut kept.write().tables;
-        charge_followers(call, tables, table, key)?;
-        match tables.delete(table, key, &self.quota) {
+        let mut kept = kept.write();
+        match kept.tables.delete(table, key, &self.quota, |work| charge(call, work)) {
             Ok(true) => Ok(()),
-            Ok(false) | Err(_) => Err(HostError::NotFound),
+            Ok(false) => Err(HostError::NotFound),
+            Err(refusal) => Err(status(refusal)),
         }
     }
 
@@ -162,12 +167,16 @@ impl EmbeddedHost {
 }
 
 /// Charges for what follows a change of a row.
-fn charge_followers(
-    call: &mut HostCall<'_, EmbeddedHost>,
-    tables: &Tables,
-    table: &str,
-    key: &[u8],
-) -> Result<(), HostError> {
-    let followers = tables.followers(table, key) as u64;
-    call.charge(followers.saturating_mul(FOLLOWER_FUEL))
+fn charge(call: &mut HostCall<'_, EmbeddedHost>, work: Work) -> Result<(), HostError> {
+    let (asked, changed) = (work.asked as u64, work.changed as u64);
+    call.charge(asked.saturating_mul(ASKED_FUEL))?;
+    call.charge(changed.saturating_mul(CHANGED_FUEL))
+}
+
+/// What a guest hears of a refusal.
+fn status(refusal: Refusal) -> HostError {
+    match refusal {
+        Refusal::Unpaid(error) => error,
+        _ => HostError::LimitReached,
+    }
 }

@@ -76,6 +76,11 @@ impl Move<'_> {
     pub(super) fn added(&self) -> Usage {
         usage(self.enters)
     }
+
+    /// How many entries go or come: 0 to 2.
+    pub(super) fn entries(&self) -> usize {
+        usize::from(self.leaves.is_some()) + usize::from(self.enters.is_some())
+    }
 }
 
 /// What an entry takes: its key, and the row's id.

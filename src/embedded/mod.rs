@@ -27,8 +27,9 @@ use hashbrown::HashMap;
 /// that plugins log go to the `log` crate, target `wasm_plugin`.
 ///
 /// An index or a collection belongs to one table and covers the rows whose keys are 8 bytes; read as
-/// a big-endian number they are the row's id. A plugin pays 300 fuel for each index and collection of
-/// the table when it writes or deletes such a row, beside what the function costs.
+/// a big-endian number they are the row's id. A plugin that writes or deletes such a row pays 100 fuel
+/// for each index and collection of the table, and 1,000 for each index entry that goes or comes and
+/// each vector that goes, beside what the function costs.
 ///
 /// Replacing a row by one that is not longer and has the same indexed bytes allocates nothing.
 #[derive(Debug, Default)]
@@ -101,7 +102,7 @@ impl EmbeddedHost {
     /// [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded), naming the quota; nothing is
     /// changed then.
     pub fn put(&self, tenant: &str, table: &str, key: &[u8], value: &[u8]) -> Result<bool, Error> {
-        self.change(tenant, |tables| tables.put(table, key, value, &self.quota))
+        self.change(tenant, |tables| tables.put(table, key, value, &self.quota, |_| Ok(())))
             .map_err(|no| no.into_error(format_args!("tenant `{tenant}`, table `{table}`")))
     }
 
@@ -117,7 +118,7 @@ impl EmbeddedHost {
             return false;
         };
         // What makes nothing larger is never refused.
-        kept.write().tables.delete(table, key, &self.quota).unwrap_or_default()
+        kept.write().tables.delete(table, key, &self.quota, |_| Ok(())).unwrap_or_default()
     }
 
     /// Returns copies of up to `limit` rows with keys from `from` on, in key order.

@@ -6,9 +6,10 @@
 use super::{
     HostQuota,
     indexes::{Index, IndexKey, Move},
-    usage::{Refusal, Usage},
+    usage::{Refusal, Usage, Work},
     vectors::Collection,
 };
+use crate::HostError;
 use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Bound;
 
@@ -34,58 +35,39 @@ impl Table {
     }
 
     /// Gives the row of `key` a value, or none, in the rows and in all that follows them, and books
-    /// it in `usage`. Returns whether there was a row. A refusal, or a panic of an index's function,
-    /// leaves everything as it was.
+    /// it in `usage`. `pay` hears what it takes. Returns whether there was a row. A refusal, or a
+    /// panic of an index's function, leaves everything as it was.
     pub(super) fn change(
         &mut self,
         key: &[u8],
         value: Option<&[u8]>,
         usage: &mut Usage,
         quota: &HostQuota,
+        pay: impl FnOnce(Work) -> Result<(), HostError>,
     ) -> Result<bool, Refusal> {
         let old = self.rows.get(key).map(Vec::as_slice);
-        let (mut removed, mut added) = (row_usage(key, old), row_usage(key, value));
-        let mut moves = [Move::default(); MAX_INDEXES];
-        let covered = row_id(key).filter(|_| old.is_some() || value.is_some());
-        if let Some(row) = covered {
-            for (change, index) in moves.iter_mut().zip(&self.indexes) {
-                *change = index.plan(row, old, value);
-                (removed, added) = (removed.plus(change.removed()), added.plus(change.added()));
-            }
-            for collection in self.collections.iter().filter(|_| value.is_none()) {
-                removed = removed.plus(collection.usage(row));
-            }
+        if old.is_none() && value.is_none() {
+            return Ok(false);
         }
-        *usage = usage.exchange(removed, added, quota)?;
-        if let Some(row) = covered {
-            for (change, index) in moves.iter().zip(&mut self.indexes) {
-                index.apply(row, change);
-            }
-            for collection in self.collections.iter_mut().filter(|_| value.is_none()) {
-                collection.remove(row);
-            }
-        }
+        let plan = Plan::new((&self.indexes, &self.collections), key, old, value);
+        pay(plan.work).map_err(Refusal::Unpaid)?;
+        *usage = usage.exchange(plan.removed, plan.added, quota)?;
+        plan.apply(&mut self.indexes, &mut self.collections);
         Ok(self.store(key, value))
     }
 
     fn store(&mut self, key: &[u8], value: Option<&[u8]>) -> bool {
-        match (self.rows.get_mut(key), value) {
-            (Some(old), Some(value)) => {
+        let Some(value) = value else {
+            return self.rows.remove(key).is_some();
+        };
+        match self.rows.get_mut(key) {
+            Some(old) => {
                 // In place, so that a value that fits allocates nothing.
                 old.clear();
                 old.extend_from_slice(value);
                 true
             }
-            (None, Some(value)) => self.rows.insert(key.to_vec(), value.to_vec()).is_some(),
-            (_, None) => self.rows.remove(key).is_some(),
-        }
-    }
-
-    /// How many indexes and collections follow a change of the row.
-    pub(super) fn followers(&self, key: &[u8]) -> usize {
-        match row_id(key) {
-            Some(_) => self.indexes.len().saturating_add(self.collections.len()),
-            None => 0,
+            None => self.rows.insert(key.to_vec(), value.to_vec()).is_some(),
         }
     }
 
@@ -138,13 +120,72 @@ impl Table {
     ) -> Result<bool, Refusal> {
         let collection = self.collections.get_mut(at).ok_or(Refusal::NoCollection)?;
         let length = collection.check(vector)?;
-        *usage = usage.exchange(collection.usage(row), collection.usage_of_one(), quota)?;
+        if !collection.has(row) {
+            *usage = usage.exchange(Usage::default(), collection.usage_of_one(), quota)?;
+        }
         Ok(collection.insert(row, vector, length))
     }
 
     /// Whether there is nothing in it and nothing of it.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.indexes.is_empty() && self.collections.is_empty()
+    }
+}
+
+/// What follows a change of a row.
+struct Plan<'v> {
+    /// The row's id, if indexes and collections cover it.
+    row: Option<u64>,
+    is_deletion: bool,
+    /// One for each index.
+    moves: [Move<'v>; MAX_INDEXES],
+    removed: Usage,
+    added: Usage,
+    work: Work,
+}
+
+impl<'v> Plan<'v> {
+    fn new(
+        (indexes, collections): (&[Index], &[Collection]),
+        key: &[u8],
+        old: Option<&'v [u8]>,
+        new: Option<&'v [u8]>,
+    ) -> Self {
+        let mut plan = Self {
+            row: row_id(key),
+            is_deletion: new.is_none(),
+            moves: [Move::default(); MAX_INDEXES],
+            removed: row_usage(key, old),
+            added: row_usage(key, new),
+            work: Work::default(),
+        };
+        let Some(row) = plan.row else {
+            return plan;
+        };
+        plan.work.asked = indexes.len().saturating_add(collections.len());
+        for (change, index) in plan.moves.iter_mut().zip(indexes) {
+            *change = index.plan(row, old, new);
+            plan.work.changed += change.entries();
+            plan.removed = plan.removed.plus(change.removed());
+            plan.added = plan.added.plus(change.added());
+        }
+        for collection in collections.iter().filter(|c| plan.is_deletion && c.has(row)) {
+            plan.work.changed += 1;
+            plan.removed = plan.removed.plus(collection.usage_of_one());
+        }
+        plan
+    }
+
+    fn apply(&self, indexes: &mut [Index], collections: &mut [Collection]) {
+        let Some(row) = self.row else {
+            return;
+        };
+        for (change, index) in self.moves.iter().zip(indexes) {
+            index.apply(row, change);
+        }
+        for collection in collections.iter_mut().filter(|_| self.is_deletion) {
+            collection.remove(row);
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use super::{
     HostQuota,
     indexes::{Index, IndexKey},
     table::Table,
-    usage::{Refusal, Usage},
+    usage::{Refusal, Usage, Work},
     vectors::{Collection, Distance},
 };
-use crate::sync::Arc;
+use crate::{HostError, sync::Arc};
 use alloc::string::String;
 use hashbrown::HashMap;
 
@@ -44,8 +44,11 @@ impl Tables {
         key: &[u8],
         value: &[u8],
         quota: &HostQuota,
+        pay: impl FnOnce(Work) -> Result<(), HostError>,
     ) -> Result<bool, Refusal> {
-        self.in_table(table, quota, |table, usage| table.change(key, Some(value), usage, quota))
+        self.in_table(table, quota, |table, usage| {
+            table.change(key, Some(value), usage, quota, pay)
+        })
     }
 
     /// Removes a row; returns whether there was one. A table of which nothing is left is gone too.
@@ -54,20 +57,16 @@ impl Tables {
         table: &str,
         key: &[u8],
         quota: &HostQuota,
+        pay: impl FnOnce(Work) -> Result<(), HostError>,
     ) -> Result<bool, Refusal> {
         let Some(kept) = self.tables.get_mut(table) else {
             return Ok(false);
         };
-        let removed = kept.change(key, None, &mut self.usage, quota)?;
+        let removed = kept.change(key, None, &mut self.usage, quota, pay)?;
         if kept.is_empty() {
             self.tables.remove(table);
         }
         Ok(removed)
-    }
-
-    /// How many indexes and collections follow a change of a row.
-    pub(super) fn followers(&self, table: &str, key: &[u8]) -> usize {
-        self.tables.get(table).map_or(0, |table| table.followers(key))
     }
 
     pub(super) fn create_index(
@@ -199,14 +198,14 @@ mod tests {
                     Step::Put(t, key, value) => {
                         let mut next = model.clone();
                         let old = next.insert((t, key.clone()), value.clone());
-                        let put = tables.put(&std::format!("t{t}"), &key, &value, &QUOTA);
+                        let put = tables.put(&std::format!("t{t}"), &key, &value, &QUOTA, |_| Ok(()));
                         prop_assert_eq!(put.ok(), within_quota(&next).then_some(old.is_some()));
                         if put.is_ok() {
                             model = next;
                         }
                     }
                     Step::Delete(t, key) => {
-                        let deleted = tables.delete(&std::format!("t{t}"), &key, &QUOTA);
+                        let deleted = tables.delete(&std::format!("t{t}"), &key, &QUOTA, |_| Ok(()));
                         prop_assert_eq!(deleted, Ok(model.remove(&(t, key)).is_some()));
                     }
                 }

@@ -1,7 +1,7 @@
 //! What a tenant's tables hold together, and why something is not taken in.
 
 use super::HostQuota;
-use crate::{Error, ErrorKind, MAX_DIMS};
+use crate::{Error, ErrorKind, HostError, MAX_DIMS};
 use core::fmt;
 
 /// Rows and bytes.
@@ -46,6 +46,15 @@ impl Usage {
     }
 }
 
+/// What the host has to do for a change of a row beside changing the row.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Work {
+    /// Indexes and collections that are asked whether the change concerns them.
+    pub(super) asked: usize,
+    /// Index entries that go or come, and vectors that go.
+    pub(super) changed: usize,
+}
+
 /// Why something is not taken in. Nothing is changed then.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Refusal {
@@ -55,6 +64,8 @@ pub(super) enum Refusal {
     TooManyIndexes(usize),
     NameTaken,
     NoCollection,
+    /// The plugin that asks for it cannot pay.
+    Unpaid(HostError),
     /// No collection can have vectors of so many components.
     Dims(usize),
     /// The vector has another number of components than the collection.
@@ -78,7 +89,9 @@ impl Refusal {
             }
             Self::NameTaken => Error::host(ErrorKind::AlreadyLoaded, message),
             Self::NoCollection => Error::host(ErrorKind::NotFound, message),
-            Self::OtherDims { .. } | Self::Length(_) => Error::host(ErrorKind::Host, message),
+            Self::Unpaid(_) | Self::OtherDims { .. } | Self::Length(_) => {
+                Error::host(ErrorKind::Host, message)
+            }
         }
     }
 }
@@ -92,6 +105,7 @@ impl fmt::Display for Refusal {
             }
             Self::NameTaken => f.write_str("there is one of that name"),
             Self::NoCollection => f.write_str("there is no such collection"),
+            Self::Unpaid(error) => error.fmt(f),
             Self::Dims(dims) => write!(f, "vectors have 1 to {MAX_DIMS} components, not {dims}"),
             Self::OtherDims { given, expected } => {
                 write!(f, "its vectors have {expected} components, this one has {given}")

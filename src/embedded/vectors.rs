@@ -59,14 +59,12 @@ impl Collection {
             .ok_or_else(|| Refusal::Length(kernel::squared_length(vector)))
     }
 
-    /// What a row's vector takes: its components and the row's id; nothing if it has none.
-    pub(super) fn usage(&self, row: u64) -> Usage {
-        match self.places.contains_key(&row) {
-            true => self.usage_of_one(),
-            false => Usage::default(),
-        }
+    /// Whether a row has a vector.
+    pub(super) fn has(&self, row: u64) -> bool {
+        self.places.contains_key(&row)
     }
 
+    /// What a vector takes: its components and its row's id.
     pub(super) fn usage_of_one(&self) -> Usage {
         Usage::of_bytes(self.dims * size_of::<f32>() + size_of::<u64>())
     }

@@ -6,7 +6,8 @@
 /// every built-in function over an [`EmbeddedHost`](crate::EmbeddedHost) lies within a factor of
 /// three of the median of guest code, at 0 to 4,096 bytes. `examples/calibrate.rs` measures it.
 ///
-/// The built-in functions differ from the default in their base:
+/// The built-in functions differ from the default in their base, and the searches in what an item
+/// costs:
 ///
 /// | function | base |
 /// |---|---|
@@ -14,7 +15,12 @@
 /// | `log_message` | 120 |
 /// | `soch_read`, `soch_scan`, `soch_delete`, `emit_metric` | 200 |
 /// | `soch_write` | 300 |
+/// | `index_lookup`, `index_range` (and 20 for each row id) | 400 |
+/// | `vector_search` (and 1 for each component it looks at) | 400 |
 /// | `call_plugin` (beside what the callee spends) | 500 |
+///
+/// A `vector_search` over an `EmbeddedHost` pays for each vector of the collection as for its
+/// components and 16 more, before it computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HostCost {
     /// Fuel for being called. Default: 40.

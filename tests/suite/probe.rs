@@ -70,11 +70,11 @@ pub static FUNCTIONS: [Function; 12] = [
     // An empty answer.
     function("last_answer", &[OUT], (0, Some(0)), 0, (50, 0)),
     // Query, one row of two components, one hit.
-    function("vector_search", &[TABLE, QUERY, OUT], (1, Some(2)), 1, (300, 2 + 18 + 2)),
+    function("vector_search", &[TABLE, QUERY, OUT], (1, Some(2)), 1, (400, 2 + 18 + 2)),
     // Key, one row, its id.
-    function("index_lookup", &[TABLE, KEY, OUT], (1, Some(2)), 1, (300, 2 + 12 + 2)),
+    function("index_lookup", &[TABLE, KEY, OUT], (1, Some(2)), 1, (400, 2 + 20 + 2)),
     // Both ends, one row, its id.
-    function("index_range", &[TABLE, LOW, HIGH, OUT], (1, Some(3)), 1, (300, 4 + 12 + 2)),
+    function("index_range", &[TABLE, LOW, HIGH, OUT], (1, Some(3)), 1, (400, 4 + 20 + 2)),
 ];
 
 impl Function {

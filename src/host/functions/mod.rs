@@ -45,20 +45,16 @@ fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> R
     table.define_built_in("soch_scan", ReadTable, base(200), soch_scan::soch_scan::<H>)?;
     table.define_built_in("soch_write", WriteTable, base(300), soch_write::soch_write::<H>)?;
     table.define_built_in("soch_delete", WriteTable, base(200), soch_delete::soch_delete::<H>)?;
-    let search = HostCost { per_item: 1, ..base(300) };
+    let vectors = HostCost { per_item: 1, ..base(400) };
     table.define_built_in(
         "vector_search",
         VectorSearch,
-        search,
+        vectors,
         vector_search::vector_search::<H>,
     )?;
-    table.define_built_in(
-        "index_lookup",
-        IndexSearch,
-        base(300),
-        index_lookup::index_lookup::<H>,
-    )?;
-    table.define_built_in("index_range", IndexSearch, base(300), index_range::index_range::<H>)?;
+    let ids = HostCost { per_item: 20, ..base(400) };
+    table.define_built_in("index_lookup", IndexSearch, ids, index_lookup::index_lookup::<H>)?;
+    table.define_built_in("index_range", IndexSearch, ids, index_range::index_range::<H>)?;
     table.define_built_in("emit_metric", Always, base(200), emit_metric::emit_metric::<H>)?;
     table.define_built_in("log_message", Always, base(120), log_message::log_message::<H>)?;
     table.define_built_in("get_config", Always, base(50), get_config::get_config::<H>)?;
