@@ -91,7 +91,8 @@ small_stack() {
 examples() {
     cargo build --release --examples
     local example
-    for example in examples/*.rs; do
+    for example in examples/*.rs examples/*/main.rs; do
+        example=${example%/main.rs}
         example=$(basename "$example" .rs)
         echo "--- $example"
         cargo run --quiet --release --example "$example"
