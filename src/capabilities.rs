@@ -126,16 +126,26 @@ impl Grant {
     }
 }
 
+impl Grant {
+    /// What the configuration calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Always => "no grant",
+            Self::ReadTable => "can_read_table",
+            Self::WriteTable => "can_write_table",
+            Self::IndexSearch => "can_index_search",
+            Self::VectorSearch => "can_vector_search",
+            Self::CallPlugin => "can_call_plugin",
+            Self::Custom(name) => name,
+        }
+    }
+}
+
 impl core::fmt::Display for Grant {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Always => f.write_str("no grant"),
-            Self::ReadTable => f.write_str("can_read_table"),
-            Self::WriteTable => f.write_str("can_write_table"),
-            Self::IndexSearch => f.write_str("can_index_search"),
-            Self::VectorSearch => f.write_str("can_vector_search"),
-            Self::CallPlugin => f.write_str("can_call_plugin"),
             Self::Custom(name) => write!(f, "custom grant `{name}`"),
+            grant => f.write_str(grant.name()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The error a host gets, and what kinds there are.
 
-use crate::trap::TrapCode;
+use crate::{trap::TrapCode, trap_report::TrapReport};
 use alloc::{
     boxed::Box,
     string::{String, ToString},
@@ -86,6 +86,7 @@ struct Parts {
     trap: Option<TrapCode>,
     status: Option<i32>,
     last_log: String,
+    report: Option<TrapReport>,
     source: Option<Box<dyn core::error::Error + Send + Sync>>,
 }
 
@@ -127,6 +128,11 @@ impl Error {
         &self.0.last_log
     }
 
+    /// Returns what is known of the call, if it trapped or was stopped.
+    pub fn trap_report(&self) -> Option<&TrapReport> {
+        self.0.report.as_ref()
+    }
+
     #[cold]
     pub(crate) fn new(kind: ErrorKind, fault: Fault, message: impl Into<String>) -> Self {
         Self(Box::new(Parts {
@@ -138,6 +144,7 @@ impl Error {
             trap: None,
             status: None,
             last_log: String::new(),
+            report: None,
             source: None,
         }))
     }
@@ -182,6 +189,11 @@ impl Error {
 
     pub(crate) fn with_last_log(mut self, line: &str) -> Self {
         self.0.last_log = line.to_string();
+        self
+    }
+
+    pub(crate) fn with_report(mut self, report: TrapReport) -> Self {
+        self.0.report = Some(report);
         self
     }
 

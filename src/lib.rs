@@ -11,6 +11,7 @@
 //!   [`ModuleLimits`].
 //! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions
 //!   of your own.
+//! - Tell it what the program does: [`WasmObservabilityPlugin`].
 //!
 //! # Features
 //!
@@ -28,6 +29,7 @@ extern crate alloc;
 extern crate std;
 
 mod admission;
+mod audit;
 mod budget;
 mod capabilities;
 mod clock;
@@ -35,30 +37,39 @@ mod config;
 mod embedded;
 mod engine;
 mod error;
+mod exposition;
 #[cfg(feature = "std")]
 mod file;
 mod function;
 mod host;
 mod kernel;
+mod latency;
 mod lease;
 mod limits;
 #[cfg(feature = "mmap")]
 mod mmap;
 mod nested;
+mod observability;
 mod origin;
 mod plugin;
 mod pool;
+mod prometheus;
 mod registry;
 mod report;
 mod schedule;
+mod speed;
 mod state;
 mod stats;
 mod sync;
+mod text;
 mod trap;
+mod trap_report;
+mod traps;
 mod value;
 
 pub use crate::{
     admission::{AdmissionReport, AdmittedFunction, AdmittedImport},
+    audit::{AuditDecision, AuditLevel, AuditLog, AuditRecord},
     capabilities::{Grant, WasmPluginCapabilities},
     clock::Clock,
     config::{CallOptions, Compilation, DenyPolicy, ResetPolicy, WasmInstanceConfig},
@@ -70,13 +81,20 @@ pub use crate::{
         Host, HostCall, HostCost, HostError, HostFunctionTable, Labels, LogMessage, MAX_DIMS,
         MAX_K, Metric, MetricKind, Nearest, Output, Query,
     },
+    latency::LatencyHistogram,
     lease::PluginLease,
     limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
+    observability::{
+        Extension, ExtensionCapability, ExtensionInfo, ObservabilityExtension, ObservabilityStats,
+        WasmObservabilityPlugin,
+    },
     plugin::WasmPluginInstance,
     registry::{RegistryBuilder, WasmPluginRegistry},
     state::WasmPluginState,
     stats::{HostFunctionStats, WasmPluginStats},
     trap::TrapCode,
+    trap_report::{ReportedHostCall, TrapReport},
+    traps::TrapStats,
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
 };
 /// How important a guest's log line is: the `log` crate's levels.

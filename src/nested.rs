@@ -28,14 +28,16 @@ impl<H: Host> WasmPluginInstance<H> {
         let max = usize::try_from(nested.max_answer_bytes).unwrap_or(usize::MAX);
         let keep = |bytes: &[u8]| keep(bytes, max, answer);
         let called = self.in_held(held, |sandbox| {
-            let (spent, result) = self.spend_limits(limits, sandbox, |sandbox, limits| {
-                sandbox.call_bytes(index, nested.input, limits, keep)
-            });
+            let function = nested.function;
+            let (spent, result) =
+                self.spend_limits(function, limits, sandbox, |sandbox, limits| {
+                    sandbox.call_bytes(index, nested.input, limits, keep)
+                });
             let result = result.map_err(|failure| {
                 let reason = reason(&failure);
                 if self.config().debug_mode {
                     let options = CallOptions::default();
-                    self.failed(nested.function, failure, &options, sandbox.last_log());
+                    self.failed(function, failure, &options, &sandbox.evidence(spent));
                 }
                 reason
             });

@@ -1,7 +1,8 @@
 //! What a plugin is made from, besides its bytes: a registry's, or its own.
 
 use crate::{
-    Clock, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, engine,
+    AuditLevel, AuditLog, Clock, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig,
+    WasmPluginInstance, engine,
     host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
     sync::{Arc, Weak},
 };
@@ -14,6 +15,7 @@ pub(crate) struct Origin<H: Host> {
     pub(crate) clock: Option<Arc<dyn Clock>>,
     /// The registry, for `call_plugin`.
     pub(crate) directory: Weak<dyn Directory>,
+    pub(crate) audit: Arc<AuditLog>,
 }
 
 impl WasmPluginInstance<EmbeddedHost> {
@@ -32,6 +34,7 @@ impl WasmPluginInstance<EmbeddedHost> {
             table: Arc::new(HostFunctionTable::<_>::new().finish()?),
             clock: default_clock(),
             directory: no_directory(),
+            audit: Arc::new(AuditLog::new(AuditLevel::Off)),
         };
         Self::build(name, wasm, config, &origin)
     }

@@ -1,20 +1,21 @@
 //! One loaded plugin: its state, its calls, its statistics.
 
+mod recording;
 mod sandboxes;
+mod statistics;
 
 use crate::{
-    CallOptions, Error, ErrorKind, HostFunctionStats, PluginLease, ValueType, WasmInstanceConfig,
-    WasmPluginCapabilities, WasmPluginState, WasmPluginStats, WasmValue, WasmValues,
-    engine::{CallLimits, Code, ExportedFunction, Failure, Sandbox},
+    AuditLevel, CallOptions, Error, ErrorKind, PluginLease, ValueType, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmPluginState, WasmValue, WasmValues,
+    engine::{CallLimits, Code, Evidence, ExportedFunction, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
     origin::Origin,
     pool::{Held, Place, Pool},
     report,
     schedule::SLICE_FUEL,
-    stats::{function_total, total},
-    sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock},
+    sync::{Arc, AtomicBool, AtomicU64, HighWater, Ordering, RwLock},
 };
-use alloc::{boxed::Box, string::ToString, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 /// One loaded plugin.
 ///
@@ -35,6 +36,9 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     unloaded: AtomicBool,
     /// What is left of the fuel over all calls.
     budget: AtomicU64,
+    /// The longest times that statistics have told: a better estimate never takes them back.
+    told_execution_us: HighWater,
+    told_call_us: HighWater,
 }
 
 impl<H: Host> WasmPluginInstance<H> {
@@ -48,7 +52,8 @@ impl<H: Host> WasmPluginInstance<H> {
         report::check_plugin_name(name).map_err(in_plugin)?;
         report::check_config(&config, origin.clock.is_some()).map_err(in_plugin)?;
         let hash = report::check_hash(wasm, &config).map_err(in_plugin)?;
-        let code = Code::compile(wasm, &config, &origin.table).map_err(in_plugin)?;
+        let audited = origin.audit.level() == AuditLevel::HostCalls;
+        let code = Code::compile(wasm, &config, &origin.table, audited).map_err(in_plugin)?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Ok(Self {
@@ -61,6 +66,8 @@ impl<H: Host> WasmPluginInstance<H> {
             trapped: AtomicBool::new(false),
             unloaded: AtomicBool::new(false),
             budget: AtomicU64::new(config.fuel_budget.unwrap_or(u64::MAX)),
+            told_execution_us: HighWater::default(),
+            told_call_us: HighWater::default(),
             context: Arc::new(PluginContext {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 name: name.into(),
@@ -68,6 +75,8 @@ impl<H: Host> WasmPluginInstance<H> {
                 host: Arc::clone(&origin.host),
                 clock: origin.clock.clone(),
                 directory: origin.directory.clone(),
+                audit: Arc::clone(&origin.audit),
+                function_names: Arc::clone(&origin.table) as _,
             }),
         })
     }
@@ -110,21 +119,6 @@ impl<H: Host> WasmPluginInstance<H> {
             false if self.trapped.load(Ordering::Relaxed) => WasmPluginState::Trapped,
             false => WasmPluginState::Ready,
         }
-    }
-
-    /// Returns what the plugin has done so far.
-    pub fn stats(&self) -> WasmPluginStats {
-        total(self.pool.counts(), self.context.clock.is_some())
-    }
-
-    /// Returns how often the plugin has called each host function that it has called at all.
-    pub fn host_function_stats(&self) -> Vec<HostFunctionStats> {
-        let counted = self.table.iter().enumerate().map(|(index, function)| {
-            let (calls, denials, errors) = function_total(self.pool.counts(), index);
-            let (module, name) = (function.module.to_string(), function.name.to_string());
-            HostFunctionStats { module, name, calls, denials, errors }
-        });
-        counted.filter(|stats| stats.calls > 0).collect()
     }
 
     /// Returns what the plugin may do.
@@ -326,14 +320,15 @@ impl<H: Host> WasmPluginInstance<H> {
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
     ) -> Result<T, Error> {
         let limits = self.limits(options);
-        let (_, result) = self.spend_limits(limits, sandbox, call);
-        result.map_err(|failure| self.failed(function, failure, options, sandbox.last_log()))
+        let (spent, result) = self.spend_limits(function, limits, sandbox, call);
+        result.map_err(|failure| self.failed(function, failure, options, &sandbox.evidence(spent)))
     }
 
     /// Runs `call` on as much of `limits` as the fuel budget allows; returns what was spent.
     #[inline]
     pub(crate) fn spend_limits<T>(
         &self,
+        function: &str,
         mut limits: CallLimits<'_>,
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
@@ -343,12 +338,12 @@ impl<H: Host> WasmPluginInstance<H> {
             self.trapped.store(false, Ordering::Relaxed);
         }
         if self.context.config.fuel_budget.is_none() {
-            return call(sandbox, &limits);
+            return self.recorded(function, call(sandbox, &limits));
         }
         limits.fuel = self.reserve(limits.fuel);
         let (spent, result) = call(sandbox, &limits);
         self.give_back(limits.fuel.saturating_sub(spent));
-        (spent, result)
+        self.recorded(function, (spent, result))
     }
 
     /// Takes up to `fuel` out of the budget.
@@ -368,7 +363,7 @@ impl<H: Host> WasmPluginInstance<H> {
         });
     }
 
-    fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
+    pub(crate) fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
         let config = &self.context.config;
         let fuel = config.capabilities.fuel_limit;
         CallLimits {
@@ -417,12 +412,21 @@ impl<H: Host> WasmPluginInstance<H> {
         function: &str,
         failure: Failure,
         options: &CallOptions,
-        last_log: &str,
+        evidence: &Evidence,
     ) -> Error {
+        let was_stopped = failure.is_midway();
         let error = report::describe(failure, &self.context.config, &self.table, options);
-        let error = error.in_plugin(self.name()).in_function(function).with_last_log(last_log);
+        let error = error.in_plugin(self.name()).in_function(function);
+        let mut error = error.with_last_log(&evidence.last_log);
+        if was_stopped {
+            let report = self.trap_report(&error, options, evidence);
+            error = error.with_report(report);
+        }
         if self.context.config.debug_mode {
-            log::warn!("{error}");
+            match error.trap_report() {
+                Some(report) => log::warn!("{error}\n{report}"),
+                None => log::warn!("{error}"),
+            }
         }
         error
     }

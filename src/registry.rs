@@ -1,13 +1,17 @@
 //! The registry: load, find, call and unload plugins.
 
 use crate::{
-    AdmissionReport, Clock, EmbeddedHost, Error, ErrorKind, HostFunctionTable, WasmInstanceConfig,
-    WasmPluginInstance, WasmValue, WasmValues, engine,
+    AdmissionReport, AuditDecision, AuditLevel, AuditLog, Clock, EmbeddedHost, Error, ErrorKind,
+    HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, WasmPluginStats, WasmValue,
+    WasmValues,
+    audit::AuditEntry,
+    engine,
     host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
     origin::{Origin, default_clock},
     sync::{Arc, RwLock},
 };
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -35,6 +39,7 @@ struct Inner<H: Host> {
     host: Arc<H>,
     table: Arc<HostFunctions<H>>,
     clock: Option<Arc<dyn Clock>>,
+    audit: Arc<AuditLog>,
     plugins: RwLock<Plugins<H>>,
 }
 
@@ -55,7 +60,12 @@ impl WasmPluginRegistry<EmbeddedHost> {
 
     /// Returns a builder for a registry over a new [`EmbeddedHost`].
     pub fn builder() -> RegistryBuilder<EmbeddedHost> {
-        RegistryBuilder { host: EmbeddedHost::new(), table: Ok(None), clock: default_clock() }
+        RegistryBuilder {
+            host: EmbeddedHost::new(),
+            table: Ok(None),
+            clock: default_clock(),
+            audit: AuditLevel::default(),
+        }
     }
 }
 
@@ -71,16 +81,22 @@ impl<H: Host> WasmPluginRegistry<H> {
     pub fn with_host(host: H) -> Self {
         // A table of the default size has room for the built-in functions.
         let table = HostFunctionTable::<H>::new().finish().unwrap_or_default();
-        Self::assemble(host, table, default_clock())
+        Self::assemble(host, table, default_clock(), AuditLevel::default())
     }
 
-    fn assemble(host: H, table: HostFunctions<H>, clock: Option<Arc<dyn Clock>>) -> Self {
+    fn assemble(
+        host: H,
+        table: HostFunctions<H>,
+        clock: Option<Arc<dyn Clock>>,
+        audit: AuditLevel,
+    ) -> Self {
         let plugins = Plugins { by_name: HashMap::new(), load_order: Vec::new() };
         Self {
             inner: Arc::new(Inner {
                 host: Arc::new(host),
                 table: Arc::new(table),
                 clock,
+                audit: Arc::new(AuditLog::new(audit)),
                 plugins: RwLock::new(plugins),
             }),
         }
@@ -89,6 +105,11 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// Returns the host.
     pub fn host(&self) -> &H {
         &self.inner.host
+    }
+
+    /// Returns the audit ring: what was granted, denied, limited and stopped.
+    pub fn audit(&self) -> &AuditLog {
+        &self.inner.audit
     }
 
     /// Says what a module asks for and brings, and whether [`load`](Self::load) would take it with
@@ -111,11 +132,36 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`], [`ErrorKind::Deadline`],
     /// [`ErrorKind::Denied`] or [`ErrorKind::Host`] if the start function fails.
     pub fn load(&self, name: &str, wasm: &[u8], config: WasmInstanceConfig) -> Result<(), Error> {
+        let tenant = match self.inner.audit.level() {
+            AuditLevel::Off => String::new(),
+            AuditLevel::Decisions | AuditLevel::HostCalls => config.tenant.clone(),
+        };
+        self.load_plugin(name, wasm, config).inspect_err(|error| {
+            let refused = AuditEntry {
+                decision: AuditDecision::Load,
+                tenant: &tenant,
+                plugin: name,
+                function: "",
+                resource: &format!("{:?}", error.kind()),
+                status: -1,
+                fuel: 0,
+            };
+            self.inner.audit.push(&refused, self.inner.clock.as_deref());
+        })
+    }
+
+    fn load_plugin(
+        &self,
+        name: &str,
+        wasm: &[u8],
+        config: WasmInstanceConfig,
+    ) -> Result<(), Error> {
         engine::check_dispatch().map_err(|error| error.in_plugin(name))?;
         let reservation = self.inner.reserve(name)?;
         let plugin = WasmPluginInstance::build(name, wasm, config, &self.origin())?;
         plugin.init()?;
         log::debug!("plugin `{name}` of tenant `{}` loaded", plugin.tenant());
+        plugin.record_load();
         reservation.fill(Arc::new(plugin));
         Ok(())
     }
@@ -189,13 +235,28 @@ impl<H: Host> WasmPluginRegistry<H> {
 
     /// Returns how many calls the loaded plugins have run, and how many of them trapped.
     pub fn global_stats(&self) -> (u64, u64) {
-        self.inner
-            .all()
-            .iter()
-            .map(|plugin| plugin.stats())
-            .fold((0, 0), |(calls, traps), stats| {
-                (calls + stats.total_calls, traps + stats.trap_count)
-            })
+        self.plugins().iter().map(|plugin| plugin.stats()).fold((0, 0), |(calls, traps), stats| {
+            (calls + stats.total_calls, traps + stats.trap_count)
+        })
+    }
+
+    /// Returns the tenants that have a plugin loaded, sorted.
+    pub fn tenants(&self) -> Vec<String> {
+        let mut tenants: Vec<_> =
+            self.plugins().iter().map(|plugin| plugin.tenant().to_string()).collect();
+        tenants.sort_unstable();
+        tenants.dedup();
+        tenants
+    }
+
+    /// Returns what the loaded plugins of a tenant have done together; the peak is the largest of
+    /// theirs. All zeros if it has none. What an unloaded plugin did is forgotten with it.
+    pub fn tenant_stats(&self, tenant: &str) -> WasmPluginStats {
+        let mut stats = WasmPluginStats::default();
+        for plugin in self.plugins().iter().filter(|plugin| plugin.tenant() == tenant) {
+            stats.add(&plugin.stats());
+        }
+        stats
     }
 
     /// Unloads every plugin, the last loaded first, as [`unload`](Self::unload) does.
@@ -219,6 +280,11 @@ impl<H: Host> WasmPluginRegistry<H> {
         self.inner.find(plugin).ok_or_else(|| not_found(plugin))?.call(function, args)
     }
 
+    /// The loaded plugins, in load order.
+    pub(crate) fn plugins(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
+        self.inner.in_load_order()
+    }
+
     fn origin(&self) -> Origin<H> {
         let inner: Arc<dyn Directory> = Arc::clone(&self.inner) as _;
         Origin {
@@ -226,6 +292,7 @@ impl<H: Host> WasmPluginRegistry<H> {
             table: Arc::clone(&self.inner.table),
             clock: self.inner.clock.clone(),
             directory: Arc::downgrade(&inner),
+            audit: Arc::clone(&self.inner.audit),
         }
     }
 }
@@ -290,8 +357,10 @@ impl<H: Host> Inner<H> {
         plugins.by_name.remove(&name)?
     }
 
-    fn all(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
-        self.plugins.read().by_name.values().flatten().cloned().collect()
+    fn in_load_order(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
+        let plugins = self.plugins.read();
+        let loaded = plugins.load_order.iter().map(|name| plugins.by_name.get(name)?.clone());
+        loaded.flatten().collect()
     }
 }
 
@@ -327,12 +396,13 @@ pub struct RegistryBuilder<H: Host> {
     /// The functions; nothing for the built-in ones.
     table: Result<Option<HostFunctions<H>>, Error>,
     clock: Option<Arc<dyn Clock>>,
+    audit: AuditLevel,
 }
 
 impl<H: Host> RegistryBuilder<H> {
     /// Sets the host. A table given before is forgotten.
     pub fn host<G: Host>(self, host: G) -> RegistryBuilder<G> {
-        RegistryBuilder { host, table: Ok(None), clock: self.clock }
+        RegistryBuilder { host, table: Ok(None), clock: self.clock, audit: self.audit }
     }
 
     /// Sets the functions that plugins may import. Default: the built-in ones.
@@ -343,6 +413,11 @@ impl<H: Host> RegistryBuilder<H> {
     /// Sets the clock. Default: the system's with `std`, none without.
     pub fn clock(self, clock: impl Clock + 'static) -> Self {
         Self { clock: Some(Arc::new(clock)), ..self }
+    }
+
+    /// Sets which decisions go to the audit ring. Default: [`AuditLevel::Decisions`].
+    pub fn audit(self, level: AuditLevel) -> Self {
+        Self { audit: level, ..self }
     }
 
     /// Returns the registry.
@@ -357,7 +432,7 @@ impl<H: Host> RegistryBuilder<H> {
             Some(table) => table,
             None => HostFunctionTable::<H>::new().finish()?,
         };
-        Ok(WasmPluginRegistry::assemble(self.host, table, self.clock))
+        Ok(WasmPluginRegistry::assemble(self.host, table, self.clock, self.audit))
     }
 }
 

@@ -88,7 +88,8 @@ pub(crate) fn hash(wasm: &[u8]) -> [u8; 32] {
     Sha256::digest(wasm).into()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Two digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -25,21 +25,20 @@ pub(crate) struct Pace {
     deadline_us: Option<u64>,
     /// When the clock was first read, and the fuel spent by then.
     timed_from: Option<(u64, u64)>,
-    /// Whether this is a sandbox's first call, whose time says nothing about later ones.
-    cold: bool,
+    first: Option<First>,
 }
 
 impl Pace {
     /// Begins a call that may take `timeout_us` (0 = for ever) and not go on after `deadline_us`.
     #[inline]
     pub(crate) fn new(slice_fuel: u64, timeout_us: u64, deadline_us: Option<u64>) -> Self {
-        Self { slice_fuel, timeout_us, deadline_us, timed_from: None, cold: false }
+        Self { slice_fuel, timeout_us, deadline_us, timed_from: None, first: None }
     }
 
     /// Times the call from its first instruction on.
     #[cold]
-    pub(crate) fn start_timing(&mut self, clock: Option<&dyn Clock>, cold: bool) {
-        self.cold = cold;
+    pub(crate) fn start_timing(&mut self, clock: Option<&dyn Clock>, first: Option<First>) {
+        self.first = first;
         if let Some(clock) = clock {
             self.read(clock.now_us(), 0);
         }
@@ -78,20 +77,45 @@ impl Pace {
         }
     }
 
-    /// Books the time of a call that spent `spent` fuel in all.
+    /// Books the time of a call that spent `spent` fuel in all, and returns about how long it took,
+    /// in microseconds, rounded up.
     #[inline]
-    pub(crate) fn finish(&self, clock: Option<&dyn Clock>, spent: u64, counts: &SlotCounts) {
+    pub(crate) fn finish(&self, clock: Option<&dyn Clock>, spent: u64, counts: &SlotCounts) -> u64 {
         match (self.timed_from, clock) {
-            (Some((from_us, from_fuel)), Some(clock)) => {
-                let us = clock.now_us().saturating_sub(from_us);
-                counts.timed_us.add(us);
-                counts.untimed_fuel.add(from_fuel);
-                if !self.cold {
-                    counts.sampled_us.add(us);
-                    counts.sampled_fuel.add(spent.saturating_sub(from_fuel));
-                }
+            (Some(from), Some(clock)) => self.finish_timed(from, clock.now_us(), spent, counts),
+            _ => {
+                counts.untimed_fuel.add(spent);
+                counts.speed.us_of(spent)
             }
-            _ => counts.untimed_fuel.add(spent),
         }
     }
+
+    fn finish_timed(
+        &self,
+        (from_us, from_fuel): (u64, u64),
+        now_us: u64,
+        spent: u64,
+        counts: &SlotCounts,
+    ) -> u64 {
+        let us = now_us.saturating_sub(from_us);
+        let timed = match self.first {
+            Some(First::Start) => &counts.start_us,
+            Some(First::Call) | None => &counts.timed_us,
+        };
+        timed.add(us);
+        counts.untimed_fuel.add(from_fuel);
+        if self.first.is_none() {
+            counts.speed.sample(spent.saturating_sub(from_fuel), us);
+        }
+        us.saturating_add(counts.speed.us_of(from_fuel))
+    }
+}
+
+/// What runs first in a sandbox. Its time says nothing about later calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    /// The module's start function.
+    Start,
+    /// A call, if there is no start function.
+    Call,
 }

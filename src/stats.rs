@@ -1,6 +1,12 @@
 //! What a plugin has done so far.
 
-use crate::sync::Counter;
+use crate::{
+    LatencyHistogram,
+    latency::Latencies,
+    speed::{Speed, estimate_us},
+    sync::Counter,
+    traps::TrapCounts,
+};
 use alloc::{boxed::Box, string::String};
 
 /// What a plugin has done since it was loaded, over all its sandboxes.
@@ -18,7 +24,8 @@ pub struct WasmPluginStats {
     /// Sampled: a call that needs more than one slice of fuel is timed from the end of its first
     /// slice, and every 64th call of a sandbox as a whole, beginning with its first. All other fuel
     /// is converted at the speed that these gave, first calls apart, so that most short calls read
-    /// no clock. Zero without a clock.
+    /// no clock. Zero without a clock. Never falls, even where a later sample says that it was
+    /// less.
     pub total_execution_us: u64,
     /// Calls that ended in a trap, or were stopped at a limit of fuel or time.
     pub trap_count: u64,
@@ -30,6 +37,21 @@ pub struct WasmPluginStats {
     pub denied_host_calls: u64,
     /// Sandboxes made, the first one included.
     pub sandboxes_started: u64,
+}
+
+impl WasmPluginStats {
+    /// Adds what another plugin of the same tenant has done.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.total_calls = self.total_calls.saturating_add(other.total_calls);
+        self.total_fuel_consumed =
+            self.total_fuel_consumed.saturating_add(other.total_fuel_consumed);
+        self.total_execution_us = self.total_execution_us.saturating_add(other.total_execution_us);
+        self.trap_count = self.trap_count.saturating_add(other.trap_count);
+        self.peak_memory_bytes = self.peak_memory_bytes.max(other.peak_memory_bytes);
+        self.host_calls = self.host_calls.saturating_add(other.host_calls);
+        self.denied_host_calls = self.denied_host_calls.saturating_add(other.denied_host_calls);
+        self.sandboxes_started = self.sandboxes_started.saturating_add(other.sandboxes_started);
+    }
 }
 
 /// How often a plugin has called one host function.
@@ -58,16 +80,16 @@ pub(crate) struct FunctionCounts {
 /// Counts of one slot of a plugin's pool. Written by whoever holds the slot, read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct SlotCounts {
-    pub(crate) calls: Counter,
-    pub(crate) traps: Counter,
+    /// The calls, by how long they took.
+    pub(crate) latencies: Latencies,
     pub(crate) fuel: Counter,
-    /// Fuel of calls that were too short to be timed.
+    /// Fuel of calls, or parts of them, that were too short to be timed.
     pub(crate) untimed_fuel: Counter,
-    /// Microseconds of what was timed.
+    /// Microseconds of what was timed in calls, and of start functions.
     pub(crate) timed_us: Counter,
-    /// Fuel and microseconds of what was timed and tells how fast the guest runs.
-    pub(crate) sampled_fuel: Counter,
-    pub(crate) sampled_us: Counter,
+    pub(crate) start_us: Counter,
+    pub(crate) speed: Speed,
+    pub(crate) traps: TrapCounts,
     pub(crate) peak_memory: Counter,
     pub(crate) sandboxes: Counter,
     /// One for each host function in the registry's table, by its index there.
@@ -83,16 +105,24 @@ impl SlotCounts {
     }
 }
 
-/// What a microsecond of guest code costs before anything was sampled: about right for a server
-/// core with tail-call dispatch (`examples/calibrate.rs`).
-const NOMINAL_FUEL_PER_US: u64 = 3_000;
+/// How long the calls of several slots took.
+#[derive(Debug, Default)]
+struct Time {
+    timed_us: u64,
+    untimed_fuel: u64,
+    sampled: (u64, u64),
+}
 
-/// How long `fuel` takes where `sampled_fuel` took `sampled_us`.
-fn estimate_us(fuel: u64, sampled_fuel: u64, sampled_us: u64) -> u64 {
-    let us = u128::from(fuel) * u128::from(sampled_us);
-    match us.checked_div(u128::from(sampled_fuel)) {
-        Some(us) if sampled_us > 0 => u64::try_from(us).unwrap_or(u64::MAX),
-        _ => fuel / NOMINAL_FUEL_PER_US,
+impl Time {
+    fn add(&mut self, slot: &SlotCounts) {
+        self.timed_us += slot.timed_us.get();
+        self.untimed_fuel += slot.untimed_fuel.get();
+        let (fuel, us) = slot.speed.sampled();
+        self.sampled = (self.sampled.0 + fuel, self.sampled.1 + us);
+    }
+
+    fn us(&self) -> u64 {
+        self.timed_us.saturating_add(estimate_us(self.untimed_fuel, self.sampled))
     }
 }
 
@@ -102,28 +132,35 @@ pub(crate) fn total<'a>(
     timed: bool,
 ) -> WasmPluginStats {
     let mut stats = WasmPluginStats::default();
-    let (mut sampled_fuel, mut sampled_us, mut untimed_fuel) = (0, 0, 0);
+    let (mut time, mut start_us) = (Time::default(), 0);
     for slot in slots {
-        stats.total_calls += slot.calls.get();
+        stats.total_calls += slot.latencies.calls();
         stats.total_fuel_consumed += slot.fuel.get();
-        stats.total_execution_us += slot.timed_us.get();
-        stats.trap_count += slot.traps.get();
+        stats.trap_count += slot.traps.total();
         stats.peak_memory_bytes = stats.peak_memory_bytes.max(slot.peak_memory.get());
         stats.sandboxes_started += slot.sandboxes.get();
-        sampled_fuel += slot.sampled_fuel.get();
-        sampled_us += slot.sampled_us.get();
-        untimed_fuel += slot.untimed_fuel.get();
+        time.add(slot);
+        start_us += slot.start_us.get();
         for function in &slot.functions {
             stats.host_calls += function.calls.get();
             stats.denied_host_calls += function.denials.get();
         }
     }
     if timed {
-        stats.total_execution_us += estimate_us(untimed_fuel, sampled_fuel, sampled_us);
-    } else {
-        stats.total_execution_us = 0;
+        stats.total_execution_us = time.us().saturating_add(start_us);
     }
     stats
+}
+
+/// Adds up how long the calls of all slots took.
+pub(crate) fn latency<'a>(slots: impl Iterator<Item = &'a SlotCounts>) -> LatencyHistogram {
+    let (mut histogram, mut time) = (LatencyHistogram::default(), Time::default());
+    for slot in slots {
+        slot.latencies.add_to(&mut histogram);
+        time.add(slot);
+    }
+    histogram.sum_us = time.us();
+    histogram
 }
 
 /// Adds up how often host function `index` was called over all slots.

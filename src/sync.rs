@@ -48,6 +48,14 @@ pub(crate) use lock::RwLock;
 pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
+    pub(crate) fn new(n: u64) -> Self {
+        Self(AtomicU64::new(n))
+    }
+
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
     #[inline]
     pub(crate) fn add(&self, n: u64) {
         let sum = self.0.load(Ordering::Relaxed).wrapping_add(n);
@@ -62,5 +70,16 @@ impl Counter {
 
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The largest number it was ever given, by anyone.
+#[derive(Debug, Default)]
+pub(crate) struct HighWater(AtomicU64);
+
+impl HighWater {
+    /// Takes in `n`, and returns the largest.
+    pub(crate) fn raise_to(&self, n: u64) -> u64 {
+        self.0.fetch_max(n, Ordering::Relaxed).max(n)
     }
 }

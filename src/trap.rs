@@ -38,9 +38,10 @@ impl TrapCode {
     }
 }
 
-impl fmt::Display for TrapCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl TrapCode {
+    /// What happened, in a few words.
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
             Self::UnreachableCodeReached => "`unreachable` was executed",
             Self::MemoryOutOfBounds => "memory access out of bounds",
             Self::TableOutOfBounds => "table access out of bounds",
@@ -52,6 +53,12 @@ impl fmt::Display for TrapCode {
             Self::BadSignature => "indirect call of another type",
             Self::GrowthOperationLimited => "growth over a limit",
             Self::OutOfSystemMemory => "out of system memory",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TrapCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }

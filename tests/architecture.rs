@@ -31,7 +31,9 @@ impl Source {
     /// Every path that the file imports or uses, in full: `alloc::sync::Arc`.
     fn paths(&self) -> Vec<String> {
         let mut paths: Vec<_> = words(&self.code).map(str::to_string).collect();
-        for (at, _) in self.code.match_indices("use ") {
+        let in_a_word =
+            |at: usize| self.code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        for (at, _) in self.code.match_indices("use ").filter(|(at, _)| !in_a_word(*at)) {
             let tree = self.code[at + 4..].split(';').next().unwrap_or_default();
             expand("", tree.trim(), &mut paths);
         }

@@ -6,7 +6,10 @@
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::sync::{Mutex, Once};
-use wasm_runtime::{WasmInstanceConfig, WasmPluginRegistry, WasmValue};
+use wasm_runtime::{
+    ObservabilityExtension, WasmInstanceConfig, WasmObservabilityPlugin, WasmPluginRegistry,
+    WasmValue,
+};
 
 /// Keeps every line, with its level and target.
 struct Keeper(Mutex<Vec<(Level, String, String)>>);
@@ -98,5 +101,28 @@ fn failed_calls_are_told_in_debug_mode_only() {
         let error = registry.call(plugin, "unreachable", &[]).unwrap_err();
         let told = lines(&error.to_string());
         assert_eq!(told.len(), usize::from(plugin == "loud"), "{told:?}");
+        let report = error.trap_report().unwrap().to_string();
+        assert!(told.iter().all(|(_, _, line)| line.ends_with(&report)), "{told:?}");
+    }
+}
+
+#[test]
+fn an_event_that_a_plugin_does_not_take_in_is_told_in_debug_mode_only() {
+    let registry = registry();
+    let wasm = wat::parse_str(
+        r#"(module
+            (memory (export "memory") 1)
+            (func (export "soch_alloc") (param i32) (result i32) (i32.const 8))
+            (func (export "span_end") (param i32 i32) (result i64) (i64.const -77)))"#,
+    )
+    .unwrap();
+    registry.load("deaf", &wasm, WasmInstanceConfig { debug_mode: true, ..of("events") }).unwrap();
+    registry.load("mute", &wasm, of("events")).unwrap();
+    for plugin in ["deaf", "mute"] {
+        let observed = WasmObservabilityPlugin::new(registry.get(plugin).unwrap());
+        observed.span_end(1);
+        assert_eq!(observed.stats().failed, 1);
+        let told = lines(&format!("plugin `{plugin}`, function `span_end`"));
+        assert_eq!(told.len(), usize::from(plugin == "deaf"), "{told:?}");
     }
 }

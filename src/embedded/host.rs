@@ -1,13 +1,14 @@
 //! The in-memory host as plugins see it.
 
 use super::{
-    EmbeddedHost, Tenant,
+    EmbeddedHost, Tenant, render,
     usage::{Refusal, Work},
 };
 use crate::{
     Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query,
     sync::{Arc, RwLock},
 };
+use core::fmt;
 
 /// What a guest pays for each index and collection of a table when it changes a row.
 const ASKED_FUEL: u64 = 100;
@@ -156,6 +157,10 @@ impl Host for EmbeddedHost {
     ) -> Result<(), HostError> {
         log::log!(target: "wasm_plugin", level, "{}/{}: {message}", call.tenant(), call.plugin());
         Ok(())
+    }
+
+    fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        render::render(self, out)
     }
 }
 

@@ -15,12 +15,32 @@ pub(super) struct Metrics {
 
 #[derive(Debug)]
 struct Series {
-    kind: MetricKind,
     name: Box<str>,
     /// The labels as they are on the wire.
     labels: Box<[u8]>,
+    state: State,
+}
+
+/// What was observed. The buckets stand apart, so that counters and gauges do not pay for them.
+#[derive(Debug)]
+enum State {
+    Counter(Tally),
+    Gauge(Tally),
+    Histogram(Box<Distribution>),
+}
+
+#[derive(Debug, Default)]
+struct Tally {
     value: f64,
     count: u64,
+}
+
+const BOUNDS: [f64; 16] = MetricSample::BUCKET_BOUNDS;
+
+#[derive(Debug, Default)]
+struct Distribution {
+    tally: Tally,
+    buckets: [u64; BOUNDS.len() + 1],
 }
 
 impl Metrics {
@@ -29,27 +49,27 @@ impl Metrics {
         let key = (metric.kind, metric.name, metric.labels.as_bytes());
         let hash = self.hasher.hash_one(key);
         if let Some(series) = self.series.find_mut(hash, |series| series.key() == key) {
-            series.take_in(metric.value);
+            series.state.take_in(metric.value);
             return Ok(());
         }
         if self.series.len() >= max {
             return Err(HostError::LimitReached);
         }
         let mut series = Series {
-            kind: metric.kind,
             name: metric.name.into(),
             labels: metric.labels.as_bytes().into(),
-            value: 0.0,
-            count: 0,
+            state: State::new(metric.kind),
         };
-        series.take_in(metric.value);
+        series.state.take_in(metric.value);
         let hasher = &self.hasher;
         self.series.insert_unique(hash, series, |series| hasher.hash_one(series.key()));
         Ok(())
     }
 
-    pub(super) fn samples(&self) -> Vec<MetricSample> {
-        let mut series: Vec<_> = self.series.iter().collect();
+    /// The series of a kind, or all, sorted by kind, name and labels.
+    pub(super) fn samples(&self, kind: Option<MetricKind>) -> Vec<MetricSample> {
+        let of_kind = |series: &&Series| kind.is_none_or(|kind| kind == series.state.kind());
+        let mut series: Vec<_> = self.series.iter().filter(of_kind).collect();
         series.sort_by(|a, b| a.key().cmp(&b.key()));
         series.into_iter().map(Series::sample).collect()
     }
@@ -57,25 +77,107 @@ impl Metrics {
 
 impl Series {
     fn key(&self) -> (MetricKind, &str, &[u8]) {
-        (self.kind, &self.name, &self.labels)
-    }
-
-    fn take_in(&mut self, value: f64) {
-        self.count += 1;
-        match self.kind {
-            MetricKind::Counter | MetricKind::Histogram => self.value += value,
-            MetricKind::Gauge => self.value = value,
-        }
+        (self.state.kind(), &self.name, &self.labels)
     }
 
     fn sample(&self) -> MetricSample {
         let labels = Labels::parse(&self.labels).unwrap_or_default();
+        let (tally, buckets) = match &self.state {
+            State::Counter(tally) | State::Gauge(tally) => (tally, &[][..]),
+            State::Histogram(distribution) => (&distribution.tally, &distribution.buckets[..]),
+        };
         MetricSample {
-            kind: self.kind,
+            kind: self.state.kind(),
             name: self.name.to_string(),
             labels: labels.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
-            value: self.value,
-            count: self.count,
+            value: tally.value,
+            count: tally.count,
+            buckets: buckets.to_vec(),
+        }
+    }
+}
+
+impl State {
+    fn new(kind: MetricKind) -> Self {
+        match kind {
+            MetricKind::Counter => Self::Counter(Tally::default()),
+            MetricKind::Gauge => Self::Gauge(Tally::default()),
+            MetricKind::Histogram => Self::Histogram(Box::default()),
+        }
+    }
+
+    fn kind(&self) -> MetricKind {
+        match self {
+            Self::Counter(_) => MetricKind::Counter,
+            Self::Gauge(_) => MetricKind::Gauge,
+            Self::Histogram(_) => MetricKind::Histogram,
+        }
+    }
+
+    fn take_in(&mut self, value: f64) {
+        match self {
+            Self::Counter(tally) => tally.add(value),
+            Self::Gauge(tally) => *tally = Tally { value, count: tally.count.saturating_add(1) },
+            Self::Histogram(distribution) => distribution.take_in(value),
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, value: f64) {
+        self.value += value;
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+impl Distribution {
+    fn take_in(&mut self, value: f64) {
+        self.tally.add(value);
+        let at = BOUNDS.partition_point(|bound| *bound < value);
+        if let Some(count) = self.buckets.get_mut(at) {
+            *count = count.saturating_add(1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn a_series_without_buckets_has_no_room_for_them() {
+        assert_eq!(size_of::<Series>(), 56);
+    }
+
+    #[test]
+    fn the_bounds_of_buckets_are_the_powers_of_ten() {
+        for (exponent, bound) in (-6..).zip(BOUNDS) {
+            assert_eq!(std::format!("1e{exponent}").parse(), Ok(bound));
+        }
+    }
+
+    fn values() -> impl Strategy<Value = Vec<f64>> {
+        let any = any::<f64>().prop_filter("a number", |value| !value.is_nan());
+        let bound = prop::sample::select(&BOUNDS[..]);
+        prop::collection::vec(prop_oneof![any, bound, -1e12..1e12], 0..50)
+    }
+
+    proptest! {
+        #[test]
+        fn each_value_is_counted_in_the_first_bucket_whose_bound_it_does_not_exceed(
+            values in values(),
+        ) {
+            let mut distribution = Distribution::default();
+            values.iter().for_each(|value| distribution.take_in(*value));
+            let mut below = 0;
+            for (bound, count) in BOUNDS.iter().chain([&f64::INFINITY]).zip(distribution.buckets) {
+                below += count;
+                let expected = values.iter().filter(|value| *value <= bound).count();
+                prop_assert_eq!(below, expected as u64, "at most {}", bound);
+            }
+            prop_assert_eq!(distribution.tally.count, below);
         }
     }
 }

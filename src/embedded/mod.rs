@@ -3,6 +3,7 @@
 mod host;
 mod indexes;
 mod metrics;
+mod render;
 mod table;
 mod tables;
 mod usage;
@@ -30,6 +31,14 @@ use hashbrown::HashMap;
 /// a big-endian number they are the row's id. A plugin that writes or deletes such a row pays 100 fuel
 /// for each index and collection of the table, and 1,000 for each index entry that goes or comes and
 /// each vector that goes, beside what the function costs.
+///
+/// Metrics are read with [`metrics`](Self::metrics), and
+/// [`render_prometheus`](crate::WasmPluginRegistry::render_prometheus) writes them as the families
+/// `wasm_guest_counter_total`, `wasm_guest_gauge` and `wasm_guest_histogram` with the labels
+/// `tenant`, `metric` and `label_NAME` for each of the guest's own. Labels out of the order of their
+/// names have a label `order` besides. If a name is no identifier or stands twice, or a value is
+/// empty, all are in one label `labels` instead: `name=value` with commas between, and a backslash
+/// before each backslash, comma or `=` of their own.
 ///
 /// Replacing a row by one that is not longer and has the same indexed bytes allocates nothing.
 #[derive(Debug, Default)]
@@ -81,6 +90,16 @@ pub struct MetricSample {
     pub value: f64,
     /// How many observations there were.
     pub count: u64,
+    /// For a histogram how many observations were at most as large as the
+    /// [bound](Self::BUCKET_BOUNDS) of the same index and larger than the one before; the last count
+    /// has no bound. Negative values are in the first. Empty for a counter or gauge.
+    pub buckets: Vec<u64>,
+}
+
+impl MetricSample {
+    /// The upper bounds of a histogram's buckets but the last: powers of ten.
+    pub const BUCKET_BOUNDS: [f64; 16] =
+        [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 }
 
 impl EmbeddedHost {
@@ -216,7 +235,19 @@ impl EmbeddedHost {
 
     /// Returns a tenant's metrics, sorted by kind, name and labels.
     pub fn metrics(&self, tenant: &str) -> Vec<MetricSample> {
-        self.tenant(tenant).map(|kept| kept.read().metrics.samples()).unwrap_or_default()
+        self.samples(tenant, None)
+    }
+
+    /// A tenant's metrics of one kind, or all of them.
+    fn samples(&self, tenant: &str, kind: Option<MetricKind>) -> Vec<MetricSample> {
+        self.tenant(tenant).map(|kept| kept.read().metrics.samples(kind)).unwrap_or_default()
+    }
+
+    /// The tenants for which something is kept, sorted.
+    fn tenants(&self) -> Vec<String> {
+        let mut tenants: Vec<_> = self.tenants.read().keys().cloned().collect();
+        tenants.sort_unstable();
+        tenants
     }
 
     /// What is kept for a tenant. A guest's long read holds this tenant's lock and no other.

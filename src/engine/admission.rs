@@ -32,7 +32,7 @@ pub(crate) fn admission<H: Host>(
     }
     if refused.is_empty() {
         // What is valid may still be too large for the interpreter.
-        refused.extend(Code::compile(wasm, config, table).err());
+        refused.extend(Code::compile(wasm, config, table, false).err());
     }
     let mut proposals = shape.type_proposals.clone();
     if refused.is_empty() {

@@ -25,6 +25,8 @@ pub(crate) struct Code<H: Host> {
     pub(super) linker: Linker<StoreData<H>>,
     pub(super) has_start: bool,
     functions: Box<[ExportedFunction]>,
+    /// The functions it imports, by their index in the registry's table.
+    imports: Box<[usize]>,
 }
 
 /// A function that a plugin exports.
@@ -33,14 +35,17 @@ pub(crate) struct ExportedFunction {
     pub(crate) name: Box<str>,
     pub(crate) params: Box<[ValueType]>,
     pub(crate) results: Box<[ValueType]>,
+    /// What the name section calls it, if that is another name.
+    pub(crate) debug_name: Option<Box<str>>,
 }
 
 impl<H: Host> Code<H> {
-    /// Admits, compiles and links `wasm`.
+    /// Admits, compiles and links `wasm`; `audited` if each host call goes to the audit ring.
     pub(crate) fn compile(
         wasm: &[u8],
         config: &WasmInstanceConfig,
         table: &HostFunctions<H>,
+        audited: bool,
     ) -> Result<Self, Error> {
         let shape = inspect(wasm, config)?;
         if let Some(refusal) = refusals(&shape, table).into_iter().next() {
@@ -54,14 +59,20 @@ impl<H: Host> Code<H> {
         }
         let engine = Engine::new(&engine_config(config));
         let module = Module::new(&engine, &*wasm).map_err(|error| uncompilable(&error))?;
-        let linker = link(&engine, &shape, config, table)?;
+        let linker = link(&engine, &shape, config, table, audited)?;
         Ok(Self {
             engine,
             module,
             linker,
             has_start: shape.start.is_some(),
             functions: exported_functions(&shape),
+            imports: imported_functions(&shape, table),
         })
+    }
+
+    /// The functions it imports, each once, by their index in the registry's table.
+    pub(crate) fn imports(&self) -> &[usize] {
+        &self.imports
     }
 
     /// The exported functions, sorted by name.
@@ -133,6 +144,7 @@ fn link<H: Host>(
     shape: &Shape,
     config: &WasmInstanceConfig,
     table: &HostFunctions<H>,
+    audited: bool,
 ) -> Result<Linker<StoreData<H>>, Error> {
     let mut linker = Linker::new(engine);
     // A module may import the same function more than once.
@@ -147,6 +159,7 @@ fn link<H: Host>(
             index,
             cost: function.cost,
             granted: function.checks_grant || function.grant.is_possible(config),
+            audited,
         };
         function
             .body
@@ -156,6 +169,17 @@ fn link<H: Host>(
     Ok(linker)
 }
 
+fn imported_functions<H: Host>(shape: &Shape, table: &HostFunctions<H>) -> Box<[usize]> {
+    let mut indices: Vec<_> = shape
+        .imports
+        .iter()
+        .filter_map(|import| position(table, &import.module, &import.name))
+        .collect();
+    indices.sort_unstable();
+    indices.dedup();
+    indices.into_boxed_slice()
+}
+
 pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
     let mut functions: Vec<_> = shape
         .exports
@@ -163,7 +187,8 @@ pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
         .filter(|export| export.kind == ExternalKind::Func)
         .filter_map(|export| {
             let Signature { params, results } = shape.signature(export.index)?.clone();
-            Some(ExportedFunction { name: export.name.as_str().into(), params, results })
+            let (name, debug_name) = (export.name.as_str().into(), export.debug_name.clone());
+            Some(ExportedFunction { name, params, results, debug_name })
         })
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));

@@ -13,6 +13,27 @@ use wasmi::{Instance, Memory, Store, TypedFunc};
 /// The smallest status; a lower answer is a pointer and a length.
 const MIN_STATUS: i64 = -4095;
 
+/// What a host hands to a guest: bytes, or something that can write itself as bytes.
+pub(crate) trait Input {
+    /// How many bytes it takes.
+    fn len(&self) -> usize;
+
+    /// Writes it to `room`, which has as many bytes as [`len`](Self::len) said.
+    fn write_to(&self, room: &mut [u8]);
+}
+
+impl Input for [u8] {
+    #[inline]
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    #[inline]
+    fn write_to(&self, room: &mut [u8]) {
+        room.copy_from_slice(self);
+    }
+}
+
 /// The exports that the convention is about.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Convention {
@@ -36,7 +57,7 @@ impl Convention {
         &self,
         store: &mut Store<StoreData<H>>,
         function: TypedFunc<(i32, i32), i64>,
-        input: &[u8],
+        input: &(impl Input + ?Sized),
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let (input_ptr, input_len) = self.place(store, input)?;
@@ -59,7 +80,7 @@ impl Convention {
     fn place<H>(
         &self,
         store: &mut Store<StoreData<H>>,
-        input: &[u8],
+        input: &(impl Input + ?Sized),
     ) -> Result<(i32, i32), Failure> {
         let len = input.len();
         if len == 0 {
@@ -81,7 +102,7 @@ impl Convention {
             .and_then(|rest| rest.get_mut(..len));
         match room {
             Some(room) => {
-                room.copy_from_slice(input);
+                input.write_to(room);
                 Ok((ptr, size))
             }
             None => Err(Failure::BadAnswer(BadAnswer::AllocationOutside {

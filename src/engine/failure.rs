@@ -1,6 +1,9 @@
 //! How running a sandbox can fail, before it is told to a host in words.
 
-use crate::{TrapCode, host::HostError};
+use crate::{
+    TrapCode,
+    host::{HostError, RecentCall},
+};
 use alloc::{boxed::Box, string::String};
 use core::fmt;
 
@@ -35,6 +38,18 @@ pub(crate) enum Failure {
     Invalid(Box<str>),
     /// Something that validation should have made impossible.
     Engine(Box<str>),
+}
+
+/// What a call that failed leaves for a report.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    /// What it spent.
+    pub(crate) fuel: u64,
+    pub(crate) memory_bytes: u64,
+    /// The last host calls, the latest last.
+    pub(crate) host_calls: heapless::Vec<RecentCall, 8>,
+    /// The beginning of the last line it logged.
+    pub(crate) last_log: heapless::String<128>,
 }
 
 /// How a guest broke the byte convention.

@@ -1,5 +1,6 @@
 //! Reads a module's sections and holds them against the limits, before wasmi sees it.
 
+use super::names::name_exports;
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig};
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use wasmparser::{
@@ -55,6 +56,8 @@ pub(crate) struct Export {
     pub(crate) name: String,
     pub(crate) kind: ExternalKind,
     pub(crate) index: u32,
+    /// What the name section calls it, if that is another name.
+    pub(crate) debug_name: Option<Box<str>>,
 }
 
 impl Shape {
@@ -219,6 +222,10 @@ impl Reader<'_> {
                 limit("data segments", data.count(), limits.max_data_segments, "max_data_segments")
             }
             Payload::CodeSectionEntry(body) => self.body(&body),
+            Payload::CustomSection(section) => {
+                name_exports(&section, &mut self.shape.exports);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
@@ -230,7 +237,7 @@ impl Reader<'_> {
 
     fn export(&mut self, export: wasmparser::Result<wasmparser::Export<'_>>) -> Result<(), Error> {
         let wasmparser::Export { name, kind, index } = export.map_err(|error| invalid(&error))?;
-        self.shape.exports.push(Export { name: name.into(), kind, index });
+        self.shape.exports.push(Export { name: name.into(), kind, index, debug_name: None });
         Ok(())
     }
 

@@ -50,6 +50,11 @@ impl Limiter {
         self.starting = false;
     }
 
+    /// What all memories hold together.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.memory_bytes as u64
+    }
+
     /// Whether the guest stopped inside a `table.grow`; forgotten once asked.
     pub(super) fn take_interrupted_table_growth(&mut self) -> bool {
         core::mem::take(&mut self.table_growth_interrupted)

@@ -2,8 +2,8 @@
 
 use super::{failure::HostStop, store::StoreData};
 use crate::{
-    DenyPolicy, ValueType,
-    host::{FunctionSpec, Host, HostCall, HostError, PluginContext},
+    AuditDecision, DenyPolicy, ValueType,
+    host::{FunctionSpec, Host, HostCall, HostError, PluginContext, Range, RecentCall, STOPPED},
     stats::FunctionCounts,
     sync::Arc,
 };
@@ -29,10 +29,14 @@ pub trait HostResult: Sized + 'static {
     /// The value that says `status`, if this type has room for one.
     #[doc(hidden)]
     fn from_status(status: i32) -> Option<Self>;
+
+    /// The status that this value says: 0 if it is none.
+    #[doc(hidden)]
+    fn status(&self) -> i32;
 }
 
 macro_rules! impl_types {
-    ($($rust:ty => $wasm:ident, $status:expr;)*) => { $(
+    ($($rust:ty => $wasm:ident, $from:expr, $to:expr;)*) => { $(
         impl HostParam for $rust {
             const TYPE: ValueType = ValueType::$wasm;
         }
@@ -41,20 +45,25 @@ macro_rules! impl_types {
             const TYPES: &'static [ValueType] = &[ValueType::$wasm];
 
             fn from_status(status: i32) -> Option<Self> {
-                let convert: fn(i32) -> Option<Self> = $status;
+                let convert: fn(i32) -> Option<Self> = $from;
                 convert(status)
+            }
+
+            fn status(&self) -> i32 {
+                let convert: fn(Self) -> i32 = $to;
+                convert(*self)
             }
         }
     )* };
 }
 
 impl_types! {
-    i32 => I32, Some;
-    u32 => I32, |status| Some(status.cast_unsigned());
-    i64 => I64, |status| Some(i64::from(status));
-    u64 => I64, |status| Some(i64::from(status).cast_unsigned());
-    f32 => F32, |_| None;
-    f64 => F64, |_| None;
+    i32 => I32, Some, |value| value;
+    u32 => I32, |status| Some(status.cast_unsigned()), u32::cast_signed;
+    i64 => I64, |status| Some(i64::from(status)), narrowed;
+    u64 => I64, |status| Some(i64::from(status).cast_unsigned()), |value| narrowed(value.cast_signed());
+    f32 => F32, |_| None, |_| 0;
+    f64 => F64, |_| None, |_| 0;
 }
 
 impl HostResult for () {
@@ -63,6 +72,16 @@ impl HostResult for () {
     fn from_status(_status: i32) -> Option<Self> {
         None
     }
+
+    fn status(&self) -> i32 {
+        0
+    }
+}
+
+/// A value as a status, as near as an `i32` comes.
+fn narrowed(value: i64) -> i32 {
+    let low = value.clamp(i64::from(i32::MIN + 1), i64::from(i32::MAX));
+    i32::try_from(low).unwrap_or(0)
 }
 
 /// A closure that can be a host function:
@@ -188,18 +207,63 @@ fn enter<H: Host, R: HostResult>(
         None => (None, caller.data_mut()),
     };
     data.call.meter.open(slice);
+    data.call.named = Range::EMPTY;
+    let before = data.call.meter.left();
     let mut call = HostCall::new(&data.context, &mut data.call, memory, spec);
     let result = call.charge(spec.cost.base).and_then(|()| match spec.granted {
         true => data.caught.run(|| function(&mut call)),
         false => Err(HostError::Denied),
     });
+    let charged = before.saturating_sub(data.call.meter.left());
+    let left = data.call.meter.close();
+    let status = match &result {
+        Ok(value) => value.status(),
+        Err(error) => error.status().unwrap_or(STOPPED),
+    };
+    data.call.recent.write(RecentCall { function: spec.index, status });
+    let decision = decision(result.as_ref().err(), spec);
     let counts = data.call.counts.functions.get(spec.index);
     let outcome = settle(result, spec, &data.context, counts);
-    let left = data.call.meter.close();
     if metered {
         caller.set_fuel(left)?;
     }
+    if let Some(decision) = decision {
+        record(caller, spec, decision, status, charged);
+    }
     outcome
+}
+
+/// What a host call that ended is to the audit ring; nothing if it is not recorded.
+#[inline]
+fn decision(error: Option<&HostError>, spec: FunctionSpec) -> Option<AuditDecision> {
+    match error {
+        Some(HostError::Denied) => Some(AuditDecision::Denial),
+        Some(HostError::LimitReached) => Some(AuditDecision::Limit),
+        _ => spec.audited.then_some(AuditDecision::Grant),
+    }
+}
+
+/// Records a host call, with the name it was about.
+#[cold]
+fn record<H>(
+    caller: &mut Caller<'_, StoreData<H>>,
+    spec: FunctionSpec,
+    decision: AuditDecision,
+    status: i32,
+    charged: u64,
+) {
+    let call = &mut caller.data_mut().call;
+    let named = call.named;
+    if !call.may_record(spec.audited) {
+        caller.data().context.audit.miss();
+        return;
+    }
+    let data = caller.data();
+    // What a function wrote lies outside of the name it was given.
+    let name = data.memory.and_then(|memory| named.of(memory.data(&*caller)).ok());
+    let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
+    let function = data.context.function_names.name(spec.index);
+    data.context.record(decision, function, name, status, charged);
 }
 
 /// Counts the call and turns an error into a status, or into the end of the guest's call.

@@ -9,6 +9,7 @@ mod failure;
 mod inspect;
 mod limiter;
 mod link;
+mod names;
 mod proposals;
 mod rewrite;
 mod run;
@@ -21,8 +22,9 @@ mod values;
 pub(crate) use self::{
     admission::admission,
     code::{Code, ExportedFunction},
+    convention::Input,
     dispatch::check as check_dispatch,
-    failure::Failure,
+    failure::{Evidence, Failure},
     link::HostBody,
     sandbox::{CallLimits, Sandbox},
 };

@@ -2,8 +2,8 @@
 
 use super::{
     code::{Code, ExportedFunction},
-    convention::Convention,
-    failure::{BadAnswer, Failure},
+    convention::{Convention, Input},
+    failure::{BadAnswer, Evidence, Failure},
     rewrite::START_EXPORT,
     run::{run, run_typed, untyped},
     signature::{Params, Results},
@@ -11,11 +11,12 @@ use super::{
     values::{lift, lower, placeholder},
 };
 use crate::{
-    TrapCode, WasmValue, WasmValues,
+    ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
     host::{Chain, Host, PluginContext},
-    schedule::{Pace, SLICE_FUEL},
+    schedule::{First, Pace, SLICE_FUEL},
     stats::SlotCounts,
     sync::Arc,
+    traps::Stop,
     value::MAX_VALUES,
 };
 use alloc::{boxed::Box, format};
@@ -63,6 +64,19 @@ impl<H: Host> Sandbox<H> {
         code: &Arc<Code<H>>,
         context: &Arc<PluginContext<H>>,
         counts: &Arc<SlotCounts>,
+    ) -> Result<Self, (Failure, Box<Evidence>)> {
+        let mut sandbox = Self::instantiate(code, context, counts)
+            .map_err(|failure| (failure, Box::default()))?;
+        match sandbox.run_start_function() {
+            Ok(()) => Ok(sandbox),
+            Err((spent, failure)) => Err((failure, Box::new(sandbox.evidence(spent)))),
+        }
+    }
+
+    fn instantiate(
+        code: &Arc<Code<H>>,
+        context: &Arc<PluginContext<H>>,
+        counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
         counts.sandboxes.add(1);
         let data = StoreData::new(Arc::clone(context), Arc::clone(counts));
@@ -75,7 +89,7 @@ impl<H: Host> Sandbox<H> {
         let functions: Option<Box<[Func]>> =
             code.functions().iter().map(|f| instance.get_func(&store, &f.name)).collect();
         let functions = functions.ok_or_else(|| Failure::Engine("an export is missing".into()))?;
-        let mut sandbox = Self {
+        Ok(Self {
             convention: Convention::find(&store, &instance),
             typed: functions.iter().map(|_| None).collect(),
             functions,
@@ -84,17 +98,16 @@ impl<H: Host> Sandbox<H> {
             store,
             midway: false,
             calls: 0,
-        };
-        sandbox.run_start_function()?;
-        Ok(sandbox)
+        })
     }
 
-    fn run_start_function(&mut self) -> Result<(), Failure> {
+    /// Runs the start function as a call; an error has what it spent.
+    fn run_start_function(&mut self) -> Result<(), (u64, Failure)> {
         if !self.code.has_start {
             return Ok(());
         }
         let function = self.instance.get_typed_func::<(), ()>(&self.store, START_EXPORT);
-        let function = function.map_err(|error| Failure::from(&error))?;
+        let function = function.map_err(|error| (0, Failure::from(&error)))?;
         let config = &self.store.data().context.config;
         let limits = CallLimits {
             fuel: config.capabilities.fuel_limit,
@@ -106,8 +119,8 @@ impl<H: Host> Sandbox<H> {
         };
         self.begin(&limits);
         let result = run_typed(&mut self.store, function, ());
-        self.end(result.as_ref().err());
-        result
+        let (spent, _) = self.end(result.as_ref().err());
+        result.map_err(|failure| (spent, failure))
     }
 
     /// Whether further calls may run in it.
@@ -123,9 +136,16 @@ impl<H: Host> Sandbox<H> {
         self.code.functions().get(index)
     }
 
-    /// The last line logged in the last call.
-    pub(crate) fn last_log(&self) -> &str {
-        &self.store.data().call.last_log
+    /// What the last call, which spent `fuel`, leaves for a report.
+    #[cold]
+    pub(crate) fn evidence(&self, fuel: u64) -> Evidence {
+        let StoreData { call, limiter, .. } = self.store.data();
+        Evidence {
+            fuel,
+            memory_bytes: limiter.memory_bytes(),
+            host_calls: call.recent.oldest_ordered().copied().collect(),
+            last_log: call.last_log.clone(),
+        }
     }
 
     /// Calls an exported function with values, which must have its parameters' types. Returns the
@@ -157,7 +177,7 @@ impl<H: Host> Sandbox<H> {
     pub(crate) fn call_bytes<T>(
         &mut self,
         index: usize,
-        input: &[u8],
+        input: &(impl Input + ?Sized),
         limits: &CallLimits<'_>,
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> (u64, Result<T, Failure>) {
@@ -178,8 +198,8 @@ impl<H: Host> Sandbox<H> {
     ) -> (u64, Result<T, Failure>) {
         self.begin(limits);
         let result = body(self);
-        let spent = self.end(result.as_ref().err());
-        self.store.data().call.counts.calls.add(1);
+        let (spent, us) = self.end(result.as_ref().err());
+        self.store.data().call.counts.latencies.add(us);
         if result.is_err() {
             self.store.data_mut().caught.resume();
         }
@@ -192,7 +212,12 @@ impl<H: Host> Sandbox<H> {
         let StoreData { context, call, .. } = self.store.data_mut();
         call.pace = Pace::new(limits.slice_fuel, limits.timeout_us, limits.deadline_us);
         if self.calls.is_multiple_of(TIMED_EVERY) {
-            call.pace.start_timing(context.clock(), self.calls == 0);
+            let first = match self.code.has_start {
+                _ if self.calls > 0 => None,
+                true => Some(First::Start),
+                false => Some(First::Call),
+            };
+            call.pace.start_timing(context.clock(), first);
         }
         self.calls = self.calls.wrapping_add(1);
         call.tag = limits.tag;
@@ -201,8 +226,7 @@ impl<H: Host> Sandbox<H> {
             None if call.chain.is_empty() => {}
             None => call.chain = Chain::default(),
         }
-        call.last_answer.clear();
-        call.last_log.clear();
+        call.clear();
         let first = call.meter.begin(limits.fuel, limits.slice_fuel);
         if call.meter.is_metered() {
             // Cannot fail: the engine meters exactly if the meter does.
@@ -210,21 +234,23 @@ impl<H: Host> Sandbox<H> {
         }
     }
 
+    /// Books a call; returns the fuel spent and about how many microseconds it took, rounded up.
     #[inline]
-    fn end(&mut self, failure: Option<&Failure>) -> u64 {
+    fn end(&mut self, failure: Option<&Failure>) -> (u64, u64) {
         let left = match self.store.data().call.meter.is_metered() {
             true => Some(self.store.get_fuel().unwrap_or(0)),
             false => None,
         };
         let StoreData { context, call, .. } = self.store.data_mut();
         let spent = left.map_or(0, |left| call.meter.spent(left));
-        call.pace.finish(context.clock(), spent, &call.counts);
+        let us = call.pace.finish(context.clock(), spent, &call.counts);
         call.counts.fuel.add(spent);
-        self.midway = failure.is_some_and(Failure::is_midway);
-        if self.midway {
-            call.counts.traps.add(1);
+        let stop = failure.and_then(Failure::stop);
+        self.midway = stop.is_some();
+        if let Some(stop) = stop {
+            call.counts.traps.add(stop);
         }
-        spent
+        (spent, us)
     }
 
     /// Resolves the typed form of a function once.
@@ -299,16 +325,26 @@ impl<H: Host> Sandbox<H> {
 
 impl Failure {
     /// Whether the guest was stopped before it had returned.
-    fn is_midway(&self) -> bool {
-        matches!(
-            self,
-            Self::Trap(_)
-                | Self::OutOfFuel
-                | Self::Deadline
-                | Self::Host { .. }
-                | Self::Invalid(_)
-                | Self::Engine(_)
-        )
+    pub(crate) fn is_midway(&self) -> bool {
+        self.stop().is_some()
+    }
+
+    /// How the guest was stopped, if it was stopped before it had returned.
+    #[cold]
+    fn stop(&self) -> Option<Stop> {
+        match self {
+            Self::Trap(code) => Some(Stop::trap(*code)),
+            Self::OutOfFuel => Some(Stop::of(ErrorKind::OutOfFuel)),
+            Self::Deadline => Some(Stop::of(ErrorKind::Deadline)),
+            Self::Host { error: HostError::Denied, .. } => Some(Stop::of(ErrorKind::Denied)),
+            Self::Host { .. } | Self::Engine(_) => Some(Stop::of(ErrorKind::Host)),
+            Self::Invalid(_) => Some(Stop::of(ErrorKind::InvalidModule)),
+            Self::BadAnswer(_)
+            | Self::Status(_)
+            | Self::AnswerTooLong { .. }
+            | Self::Setup { .. }
+            | Self::TooManyExternRefs => None,
+        }
     }
 }
 

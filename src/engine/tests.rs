@@ -2,8 +2,8 @@
 
 use super::{CallLimits, Code, Failure, Sandbox};
 use crate::{
-    EmbeddedHost, HostFunctionTable, WasmInstanceConfig, WasmPluginCapabilities, WasmValue,
-    WasmValues,
+    AuditLevel, AuditLog, EmbeddedHost, HostFunctionTable, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmValue, WasmValues,
     host::PluginContext,
     origin::{default_clock, no_directory},
     stats::SlotCounts,
@@ -20,8 +20,8 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         },
         ..WasmInstanceConfig::default()
     };
-    let table = HostFunctionTable::<EmbeddedHost>::new().finish().unwrap();
-    let code = Arc::new(Code::compile(wasm, &config, &table).unwrap());
+    let table = Arc::new(HostFunctionTable::<EmbeddedHost>::new().finish().unwrap());
+    let code = Arc::new(Code::compile(wasm, &config, &table, false).unwrap());
     let context = Arc::new(PluginContext {
         id: 1,
         name: "plugin".into(),
@@ -29,6 +29,8 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         host: Arc::new(EmbeddedHost::new()),
         clock: default_clock(),
         directory: no_directory(),
+        audit: Arc::new(AuditLog::new(AuditLevel::Off)),
+        function_names: Arc::clone(&table) as _,
     });
     Sandbox::start(&code, &context, &Arc::new(SlotCounts::new(table.len()))).unwrap()
 }
@@ -140,6 +142,6 @@ fn a_function_too_large_for_the_interpreter_is_over_a_limit_not_invalid() {
     let body = "(i64.const 77777777777) ".repeat(70_000) + &"drop ".repeat(70_000);
     let wasm = wat::parse_str(format!("(module (func {body}))")).unwrap();
     let table = HostFunctionTable::<EmbeddedHost>::new().finish().unwrap();
-    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table).err().unwrap();
+    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table, false).err().unwrap();
     assert_eq!(error.kind(), crate::ErrorKind::LimitExceeded, "{error}");
 }

@@ -29,7 +29,30 @@ pub(crate) struct CallState {
     pub(crate) last_answer: Vec<u8>,
     /// The beginning of the last line logged in this call.
     pub(crate) last_log: heapless::String<128>,
+    /// The last host calls of this call.
+    pub(crate) recent: heapless::HistoryBuf<RecentCall, RECENT_CALLS>,
+    /// Where in guest memory the running host call has the name it is about.
+    pub(crate) named: Range,
+    /// How many decisions of this call went to the audit ring.
+    recorded: u8,
 }
+
+/// How many decisions of one call go to the audit ring: a guest that is denied in a loop shall not
+/// write over what others did.
+const MAX_RECORDED: u8 = 8;
+/// How many host calls a call remembers.
+const RECENT_CALLS: usize = 8;
+
+/// A host call that ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecentCall {
+    /// The function's index in the registry's table.
+    pub(crate) function: usize,
+    pub(crate) status: i32,
+}
+
+/// The status of a host call that stopped the guest.
+pub(crate) const STOPPED: i32 = i32::MIN;
 
 impl CallState {
     pub(crate) fn new(metered: bool, counts: Arc<SlotCounts>) -> Self {
@@ -41,7 +64,25 @@ impl CallState {
             tag: 0,
             last_answer: Vec::new(),
             last_log: heapless::String::new(),
+            recent: heapless::HistoryBuf::new(),
+            named: Range::EMPTY,
+            recorded: 0,
         }
+    }
+
+    /// Forgets what the last call left.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.last_answer.clear();
+        self.last_log.clear();
+        self.recent.clear();
+        self.recorded = 0;
+    }
+
+    /// Whether one more decision of this call goes to the audit ring.
+    pub(crate) fn may_record(&mut self, unlimited: bool) -> bool {
+        self.recorded = self.recorded.saturating_add(1);
+        unlimited || self.recorded <= MAX_RECORDED
     }
 
     /// Reads the clock, and says whether the call may go on, after `spent` fuel.
@@ -63,6 +104,8 @@ pub(crate) struct FunctionSpec {
     /// Whether the plugin holds the grant, as far as that depends on no argument; always, for a
     /// function that checks its grant itself.
     pub(crate) granted: bool,
+    /// Whether each of its calls goes to the audit ring.
+    pub(crate) audited: bool,
 }
 
 /// A call of a host function by a guest: who calls, with what budget, and the guest's memory.
@@ -228,6 +271,7 @@ impl<'b, H: Host> HostCall<'b, H> {
     ) -> Result<(&'b str, [&'b [u8]; N], Output<'b>), HostError> {
         let memory = self.take_memory()?;
         let name = check_length(memory.len(), (name.0, name.1, MAX_NAME_BYTES))?;
+        self.state.named = name;
         let others = check_others(memory.len(), name, inputs, output);
         // Splitting off an output that overlaps the name would hide the name from its own check.
         let output = others.map_or(Range::EMPTY, |(_, output)| output);

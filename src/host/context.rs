@@ -2,7 +2,8 @@
 
 use super::Chain;
 use crate::{
-    Clock, WasmInstanceConfig,
+    AuditDecision, AuditLog, Clock, WasmInstanceConfig,
+    audit::AuditEntry,
     sync::{Arc, Weak},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -17,11 +18,34 @@ pub(crate) struct PluginContext<H> {
     pub(crate) clock: Option<Arc<dyn Clock>>,
     /// The registry, if it still exists: a plugin does not keep it alive.
     pub(crate) directory: Weak<dyn Directory>,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) function_names: Arc<dyn FunctionNames>,
+}
+
+/// What the host functions of a table are called.
+pub(crate) trait FunctionNames: Send + Sync {
+    /// The import name of a function by its index; empty if there is none.
+    fn name(&self, index: usize) -> &str;
 }
 
 impl<H> PluginContext<H> {
     pub(crate) fn clock(&self) -> Option<&dyn Clock> {
         self.clock.as_deref()
+    }
+
+    /// Records a decision about the plugin.
+    #[cold]
+    pub(crate) fn record(
+        &self,
+        decision: AuditDecision,
+        function: &str,
+        resource: &str,
+        status: i32,
+        fuel: u64,
+    ) {
+        let (tenant, plugin) = (&*self.config.tenant, &*self.name);
+        let entry = AuditEntry { decision, tenant, plugin, function, resource, status, fuel };
+        self.audit.push(&entry, self.clock());
     }
 }
 

@@ -28,12 +28,16 @@ pub use self::{
     wire::Labels,
 };
 pub(crate) use self::{
-    call::{CallState, FunctionSpec, MAX_KEY_BYTES},
+    call::{CallState, FunctionSpec, MAX_KEY_BYTES, RecentCall, STOPPED},
     chain::Chain,
     chain::ChainEnd,
-    context::{Directory, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext},
+    context::{
+        Directory, FunctionNames, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext,
+    },
+    memory::Range,
     query::valid_squared_length,
     table::{HostFunction, HostFunctions},
+    wire::{field_len, take_field},
 };
 
 use crate::sync::Arc;
@@ -248,6 +252,18 @@ pub trait Host: Send + Sync + Sized + 'static {
     ) -> Result<usize, HostError> {
         let _ = (call, name, out);
         Err(HostError::NotFound)
+    }
+
+    /// Writes metrics of the host's own in the text format of Prometheus, version 0.0.4, for
+    /// [`render_prometheus`](crate::WasmPluginRegistry::render_prometheus): whole families, whose
+    /// names do not begin with `wasm_plugin_`. The default writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+        let _ = out;
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The fixed-size table of the functions that plugins may import.
 
-use super::{Host, HostCost};
+use super::{FunctionNames, Host, HostCost};
 use crate::{
     Error, ErrorKind, Grant,
     engine::{HostBody, IntoHostFunction},
@@ -47,6 +47,12 @@ pub(crate) struct HostFunction<H: Host> {
 
 /// The finished table of a registry.
 pub(crate) type HostFunctions<H> = Box<[HostFunction<H>]>;
+
+impl<H: Host> FunctionNames for HostFunctions<H> {
+    fn name(&self, index: usize) -> &str {
+        self.get(index).map_or("", |function| &function.name)
+    }
+}
 
 impl<H: Host, const N: usize> HostFunctionTable<H, N> {
     /// Returns a table with no function at all.

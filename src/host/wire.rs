@@ -8,7 +8,7 @@ pub(crate) fn field_len(bytes: &[u8]) -> usize {
 }
 
 /// Takes the first field off `bytes`.
-fn take_field(bytes: &[u8]) -> Result<(&[u8], &[u8]), HostError> {
+pub(crate) fn take_field(bytes: &[u8]) -> Result<(&[u8], &[u8]), HostError> {
     let (length, rest) = bytes.split_first_chunk::<4>().ok_or(HostError::InvalidArguments)?;
     let length =
         usize::try_from(u32::from_le_bytes(*length)).map_err(|_| HostError::InvalidArguments)?;

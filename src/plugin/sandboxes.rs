@@ -3,8 +3,8 @@
 
 use super::WasmPluginInstance;
 use crate::{
-    CallOptions, Error,
-    engine::Sandbox,
+    AuditDecision, CallOptions, Error,
+    engine::{Evidence, Failure, Sandbox},
     host::Host,
     pool::{Held, Place},
     stats::SlotCounts,
@@ -37,9 +37,15 @@ impl<H: Host> WasmPluginInstance<H> {
     fn fresh(&self, counts: &Arc<SlotCounts>) -> Result<Box<Sandbox<H>>, Error> {
         let code = self.code.read().clone().ok_or_else(|| self.gone())?;
         let sandbox = Sandbox::start(&code, &self.context, counts)
-            .map_err(|failure| self.failed("", failure, &CallOptions::default(), ""))?;
+            .map_err(|(failure, evidence)| self.not_started(failure, &evidence))?;
         self.trapped.store(false, Ordering::Relaxed);
         Ok(Box::new(sandbox))
+    }
+
+    #[cold]
+    fn not_started(&self, failure: Failure, evidence: &Evidence) -> Error {
+        self.record_failure("", evidence.fuel, &failure);
+        self.failed("", failure, &CallOptions::default(), evidence)
     }
 
     /// Whether a sandbox that was used may be used again.
@@ -68,6 +74,7 @@ impl<H: Host> WasmPluginInstance<H> {
         fence(Ordering::SeqCst);
         *self.code.write() = None;
         self.pool.clear();
+        self.context.record(AuditDecision::Unload, "", "", 0, 0);
         log::debug!("plugin `{}` of tenant `{}` unloaded", self.name(), self.tenant());
     }
 

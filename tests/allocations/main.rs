@@ -7,12 +7,15 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::indexing_slicing)]
 
+mod audit;
 mod calls;
 mod dropping;
 mod failures;
+mod flooding;
 mod heap;
 mod host_functions;
 mod nesting;
+mod observability;
 mod own_hosts;
 mod parallel;
 mod sizes;

@@ -7,7 +7,7 @@ use crate::{
     support::{config_of_four, fixture, load},
 };
 use std::sync::Arc;
-use wasm_runtime::{WasmPluginInstance, WasmPluginRegistry};
+use wasm_runtime::{AuditLevel, WasmPluginInstance, WasmPluginRegistry};
 
 const PAGE: i64 = 65_536;
 
@@ -71,10 +71,14 @@ fn an_idle_plugin_of_one_page_costs_little_more_than_its_page() {
 #[test]
 fn an_empty_registry_is_small() {
     drop(WasmPluginRegistry::new());
+    let quiet = || WasmPluginRegistry::builder().audit(AuditLevel::Off).build().unwrap();
+    let (bare, _) = kept_bytes(quiet);
+    println!("an empty registry without an audit ring: {bare} bytes");
+    assert!(bare < 4 << 10, "{bare} bytes");
     let (empty, registry) = kept_bytes(WasmPluginRegistry::new);
     let (first, _) =
         kept_bytes(|| drop(load(&registry, "plugin", &fixture("counter"), config_of_four())));
     println!("an empty registry: {empty} bytes; with `counter` loaded {first} more");
-    assert!(empty < 8 << 10, "{empty} bytes");
+    assert!(empty < 16 << 10, "{empty} bytes");
     assert!(first < PAGE + (32 << 10), "{first} bytes");
 }

@@ -80,6 +80,7 @@ fn call_failure(module: &str, function: &str) -> Option<ErrorKind> {
         | ("liar_alloc_trap", "soch_alloc")
         | ("liar_free_traps" | "mistyped_free", "soch_free") => Some(Trap),
         ("endless_loop" | "endless_host_loop", _)
+        | ("metric_flood", "log_without_end")
         | ("liar_alloc_loop", "soch_alloc")
         | ("liar_free_loop", "soch_free") => Some(OutOfFuel),
         _ => None,

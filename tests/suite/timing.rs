@@ -5,7 +5,9 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use wasm_runtime::{Clock, WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry};
+use wasm_runtime::{
+    AuditLevel, Clock, WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry,
+};
 
 /// `tiny` costs a few units of fuel, `long` several slices.
 const CALLS: &str = r#"(module (func (export "tiny") (result i32) (i32.const 1))
@@ -25,7 +27,9 @@ impl Clock for ColdClock {
 }
 
 fn plugin() -> (WasmPluginRegistry, Arc<WasmPluginInstance>) {
-    let registry = WasmPluginRegistry::builder().clock(ColdClock::default()).build().unwrap();
+    // An audit record would read the clock too.
+    let builder = WasmPluginRegistry::builder().audit(AuditLevel::Off);
+    let registry = builder.clock(ColdClock::default()).build().unwrap();
     let capabilities = WasmPluginCapabilities { timeout_ms: 10, ..all_granted() };
     registry.load("plugin", &wat(CALLS), config(capabilities)).unwrap();
     let plugin = registry.get("plugin").unwrap();

@@ -1,4 +1,7 @@
-use crate::host::{Host, HostCall, HostError, LogMessage};
+use crate::{
+    host::{Host, HostCall, HostError, LogMessage},
+    text::prefix,
+};
 use log::Level;
 
 /// The longest log line, in bytes.
@@ -24,16 +27,9 @@ pub(super) fn log_message<H: Host>(
     }
     call.charge_bytes(message.len())?;
     let message = str::from_utf8(message).map_err(|_| HostError::InvalidArguments)?;
-    keep(&mut call.state().last_log, message);
+    let last_log = &mut call.state().last_log;
+    last_log.clear();
+    // Cannot fail: it was cut to fit.
+    let _ = last_log.push_str(prefix(message, last_log.capacity()));
     call.with_host(|host, call| host.log(call, level, LogMessage(message))).map(|()| 0)
-}
-
-/// Keeps as much of the line as there is room for.
-fn keep(last: &mut heapless::String<128>, message: &str) {
-    last.clear();
-    for c in message.chars() {
-        if last.push(c).is_err() {
-            break;
-        }
-    }
 }

@@ -1,0 +1,73 @@
+//! What of a plugin's life goes to the audit ring, and to the report of a call that was stopped.
+
+use super::WasmPluginInstance;
+use crate::{
+    AuditDecision, CallOptions, Error, Grant, TrapReport,
+    engine::{Evidence, Failure},
+    host::{Host, HostError},
+    report,
+};
+
+impl<H: Host> WasmPluginInstance<H> {
+    /// Records that the plugin was loaded, and which of the functions it imports it may call.
+    pub(crate) fn record_load(&self) {
+        let hash = report::hex(self.hash.get(..8).unwrap_or_default());
+        self.context.record(AuditDecision::Load, "", &hash, 0, self.stats().total_fuel_consumed);
+        let code = self.code.read().clone();
+        let imports = code.as_deref().map(crate::engine::Code::imports).unwrap_or_default();
+        for function in imports.iter().filter_map(|index| self.table.get(*index)) {
+            if function.grant == Grant::Always {
+                continue;
+            }
+            let (decision, status) = match function.grant.is_possible(&self.context.config) {
+                true => (AuditDecision::Grant, 0),
+                false => (AuditDecision::Denial, -1),
+            };
+            self.context.record(decision, &function.name, function.grant.name(), status, 0);
+        }
+    }
+
+    /// Records how a call ended, if it was stopped.
+    #[inline]
+    pub(super) fn recorded<T>(
+        &self,
+        function: &str,
+        (spent, result): (u64, Result<T, Failure>),
+    ) -> (u64, Result<T, Failure>) {
+        if let Err(failure) = &result {
+            self.record_failure(function, spent, failure);
+        }
+        (spent, result)
+    }
+
+    #[cold]
+    pub(super) fn record_failure(&self, function: &str, spent: u64, failure: &Failure) {
+        let (decision, resource, status) = match failure {
+            // The host call that was denied is recorded already.
+            Failure::Host { error: HostError::Denied, .. } => return,
+            _ if !failure.is_midway() => return,
+            Failure::OutOfFuel => (AuditDecision::Limit, "fuel_limit", 0),
+            Failure::Deadline => (AuditDecision::Limit, "timeout_ms", 0),
+            Failure::Trap(code) => (AuditDecision::Trap, code.text(), code.code()),
+            Failure::Host { .. } => (AuditDecision::Trap, "stopped by a host function", 0),
+            _ => (AuditDecision::Trap, "invalid code", 0),
+        };
+        self.context.record(decision, function, resource, status, spent);
+    }
+
+    /// What is known of a call that ended with `error`.
+    pub(super) fn trap_report(
+        &self,
+        error: &Error,
+        options: &CallOptions,
+        evidence: &Evidence,
+    ) -> TrapReport {
+        let function = error.function();
+        let exported = self.export(function);
+        let debug_name = exported.and_then(|(_, function)| function.debug_name.as_deref());
+        let limit = self.context.config.capabilities.fuel_limit;
+        let limit = options.fuel.map_or(limit, |fuel| fuel.min(limit));
+        let how = (error.kind(), error.trap_code());
+        TrapReport::new(how, (function, debug_name), limit, evidence, &self.table)
+    }
+}
