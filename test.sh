@@ -91,7 +91,8 @@ small_stack() {
 examples() {
     cargo build --release --examples
     local example
-    for example in examples/*.rs; do
+    for example in examples/*.rs examples/*/main.rs; do
+        example=${example%/main.rs}
         example=$(basename "$example" .rs)
         echo "--- $example"
         cargo run --quiet --release --example "$example"
@@ -122,6 +123,7 @@ fixtures() {
     debian_compilers || return 1
     need clang-19 clang-19 || return 1
     need wasm-ld-22 lld-22 || return 1
+    need npm npm || return 1
     fixtures/build.sh --check
 }
 

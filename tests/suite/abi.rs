@@ -3,8 +3,10 @@
 mod bounds;
 mod config;
 mod fuel;
+mod indexes;
 mod log;
 mod metrics;
 mod scan;
 mod statuses;
 mod tables;
+mod vectors;

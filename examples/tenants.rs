@@ -1,0 +1,77 @@
+//! Three tenants share a registry, a plugin and a table name, and never see each other.
+//!
+//! `cargo run --release --example tenants`
+
+use wasm_runtime::{
+    EmbeddedHost, ErrorKind, HostQuota, WasmInstanceConfig, WasmPluginCapabilities,
+    WasmPluginRegistry,
+};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// What each tenant has in its table `prices`, in cents.
+const SHOPS: [(&str, &[i64]); 3] =
+    [("bakery", &[120, 350, 480]), ("bookshop", &[1_299, 2_450]), ("kiosk", &[99; 20])];
+
+fn main() -> Outcome {
+    // No tenant may keep more than 25 rows.
+    let host = EmbeddedHost::with_quota(HostQuota { max_rows: 25, ..HostQuota::default() });
+    let registry = WasmPluginRegistry::builder().host(host).build()?;
+    for (tenant, prices) in SHOPS {
+        open_shop(&registry, tenant, prices)?;
+    }
+
+    println!("The same plugin and the same table name, and each tenant's own rows:");
+    for (tenant, prices) in SHOPS {
+        let plugin = registry.get(&format!("{tenant}.sum")).ok_or("not loaded")?;
+        let totals = String::from_utf8(plugin.call_bytes("sum", b"prices")?)?;
+        println!("  {tenant:10} {totals}");
+        assert!(totals.contains(&format!("sum={}", prices.iter().sum::<i64>())));
+    }
+
+    println!("A plugin can call its own tenant's plugins; others do not exist for it:");
+    let relay = registry.get("bakery.relay").ok_or("not loaded")?;
+    let own = relay.call_bytes("relay", b"bakery.sum\0sum\0prices")?;
+    println!("  bakery.sum: {}", String::from_utf8_lossy(&own));
+    let error = relay.call_bytes("relay", b"kiosk.sum\0sum\0prices").err().ok_or("it exists")?;
+    println!("  kiosk.sum: {error}");
+    assert_eq!(error.guest_status(), Some(-2));
+
+    println!("A quota ends one tenant's growth, and no other's:");
+    let price = |row: u32, tenant: &str| {
+        registry.host().put(tenant, "prices", format!("new {row}").as_bytes(), b"150")
+    };
+    let error = (0..10).find_map(|row| price(row, "kiosk").err()).ok_or("no quota")?;
+    println!("  {error}");
+    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+    assert!((0..10).all(|row| price(row, "bakery").is_ok()));
+
+    println!("What each tenant used:");
+    for (tenant, _) in SHOPS {
+        let plugins: Vec<_> =
+            registry.list().iter().filter_map(|name| registry.get(name)).collect();
+        let own = plugins.iter().filter(|plugin| plugin.tenant() == tenant);
+        let (calls, fuel) =
+            own.map(|plugin| plugin.stats()).fold((0, 0), |(calls, fuel), stats| {
+                (calls + stats.total_calls, fuel + stats.total_fuel_consumed)
+            });
+        println!("  {tenant:10} {calls} calls, {fuel:6} fuel");
+    }
+    Ok(())
+}
+
+fn open_shop(registry: &WasmPluginRegistry, tenant: &str, prices: &[i64]) -> Outcome {
+    for (id, price) in (0_u32..).zip(prices) {
+        registry.host().put(tenant, "prices", &id.to_be_bytes(), price.to_string().as_bytes())?;
+    }
+    let capabilities = WasmPluginCapabilities {
+        can_call_plugin: vec!["*".into()],
+        ..WasmPluginCapabilities::read_only(vec!["prices".into()])
+    };
+    let config = WasmInstanceConfig { tenant: tenant.into(), capabilities, ..Default::default() };
+    let sum = include_bytes!("../fixtures/wasm/aggregate.wasm");
+    registry.load(&format!("{tenant}.sum"), sum, config.clone())?;
+    let relay = include_bytes!("../fixtures/wasm/caller.wasm");
+    registry.load(&format!("{tenant}.relay"), relay, config)?;
+    Ok(())
+}
