@@ -37,13 +37,11 @@ mod config;
 mod embedded;
 mod engine;
 mod error;
-mod exposition;
 #[cfg(feature = "std")]
 mod file;
 mod function;
 mod host;
 mod kernel;
-mod latency;
 mod lease;
 mod limits;
 #[cfg(feature = "mmap")]
@@ -57,14 +55,11 @@ mod prometheus;
 mod registry;
 mod report;
 mod schedule;
-mod speed;
 mod state;
 mod stats;
 mod sync;
 mod text;
 mod trap;
-mod trap_report;
-mod traps;
 mod value;
 
 pub use crate::{
@@ -81,7 +76,6 @@ pub use crate::{
         Host, HostCall, HostCost, HostError, HostFunctionTable, Labels, LogMessage, MAX_DIMS,
         MAX_K, Metric, MetricKind, Nearest, Output, Query,
     },
-    latency::LatencyHistogram,
     lease::PluginLease,
     limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
     observability::{
@@ -91,10 +85,8 @@ pub use crate::{
     plugin::WasmPluginInstance,
     registry::{RegistryBuilder, WasmPluginRegistry},
     state::WasmPluginState,
-    stats::{HostFunctionStats, WasmPluginStats},
-    trap::TrapCode,
-    trap_report::{ReportedHostCall, TrapReport},
-    traps::TrapStats,
+    stats::{HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats},
+    trap::{ReportedHostCall, TrapCode, TrapReport},
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
 };
 /// How important a guest's log line is: the `log` crate's levels.

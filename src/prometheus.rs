@@ -1,9 +1,10 @@
 //! What the plugins of a registry did, for Prometheus to read.
 
+pub(crate) mod exposition;
+
+use self::exposition::{Family, LabelSet, Seconds};
 use crate::{
-    LatencyHistogram, WasmPluginInstance, WasmPluginRegistry, WasmPluginStats,
-    exposition::{Family, LabelSet, Seconds},
-    host::Host,
+    LatencyHistogram, WasmPluginInstance, WasmPluginRegistry, WasmPluginStats, host::Host,
     sync::Arc,
 };
 use alloc::vec::Vec;

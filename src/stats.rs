@@ -1,12 +1,18 @@
 //! What a plugin has done so far.
 
-use crate::{
-    LatencyHistogram,
+mod latency;
+mod speed;
+mod traps;
+
+pub(crate) use self::traps::{Stop, trap_totals};
+pub use self::{latency::LatencyHistogram, traps::TrapStats};
+
+use self::{
     latency::Latencies,
     speed::{Speed, estimate_us},
-    sync::Counter,
     traps::TrapCounts,
 };
+use crate::sync::Counter;
 use alloc::{boxed::Box, string::String};
 
 /// What a plugin has done since it was loaded, over all its sandboxes.

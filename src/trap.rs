@@ -1,5 +1,9 @@
 //! How a guest can trap.
 
+mod report;
+
+pub use self::report::{ReportedHostCall, TrapReport};
+
 use core::fmt;
 
 /// How a guest trapped. Spelled as wasmi spells them.

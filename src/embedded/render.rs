@@ -6,7 +6,7 @@
 use super::{EmbeddedHost, MetricSample};
 use crate::{
     MetricKind,
-    exposition::{Family, LabelSet, Number},
+    prometheus::exposition::{Family, LabelSet, Number},
 };
 use alloc::string::String;
 use core::fmt::{self, Display, Write};

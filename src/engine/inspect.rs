@@ -1,11 +1,15 @@
 //! Reads a module's sections and holds them against the limits, before wasmi sees it.
 
-use super::names::name_exports;
-use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig};
+use super::names::function_names;
+use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig, text::prefix};
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use wasmparser::{
-    CompositeInnerType, ExternalKind, FuncType, Operator, Parser, Payload, TypeRef, ValType,
+    CompositeInnerType, CustomSectionReader, ExternalKind, FuncType, Operator, Parser, Payload,
+    TypeRef, ValType,
 };
+
+/// Bytes kept of what the name section calls a function.
+const MAX_DEBUG_NAME_BYTES: usize = 128;
 
 /// What a module's sections say.
 #[derive(Debug, Default)]
@@ -223,11 +227,28 @@ impl Reader<'_> {
             }
             Payload::CodeSectionEntry(body) => self.body(&body),
             Payload::CustomSection(section) => {
-                name_exports(&section, &mut self.shape.exports);
+                self.debug_names(&section);
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    /// Takes over what the name section calls exported functions.
+    fn debug_names(&mut self, section: &CustomSectionReader<'_>) {
+        // Sorted, because a module may name a million functions.
+        let exports = self.shape.exports.iter_mut();
+        let mut functions: Vec<_> =
+            exports.filter(|export| export.kind == ExternalKind::Func).collect();
+        functions.sort_by_key(|export| export.index);
+        function_names(section, |index, name| {
+            let name = prefix(name, MAX_DEBUG_NAME_BYTES);
+            let first = functions.partition_point(|export| export.index < index);
+            let same = functions.iter_mut().skip(first);
+            for export in same.take_while(|export| export.index == index) {
+                export.debug_name = (name != export.name).then(|| name.into());
+            }
+        });
     }
 
     fn function(&mut self, ty: wasmparser::Result<u32>) -> Result<(), Error> {

@@ -14,9 +14,8 @@ use crate::{
     ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
     host::{Chain, Host, PluginContext},
     schedule::{First, Pace, SLICE_FUEL},
-    stats::SlotCounts,
+    stats::{SlotCounts, Stop},
     sync::Arc,
-    traps::Stop,
     value::MAX_VALUES,
 };
 use alloc::{boxed::Box, format};

@@ -2,9 +2,9 @@
 
 use super::WasmPluginInstance;
 use crate::{
-    AuditDecision, CallOptions, Error, Grant, TrapReport,
+    AuditDecision, CallOptions, Error, Grant, ReportedHostCall, TrapReport,
     engine::{Evidence, Failure},
-    host::{Host, HostError},
+    host::{Host, HostError, RecentCall, STOPPED},
     report,
 };
 
@@ -64,10 +64,26 @@ impl<H: Host> WasmPluginInstance<H> {
     ) -> TrapReport {
         let function = error.function();
         let exported = self.export(function);
-        let debug_name = exported.and_then(|(_, function)| function.debug_name.as_deref());
         let limit = self.context.config.capabilities.fuel_limit;
-        let limit = options.fuel.map_or(limit, |fuel| fuel.min(limit));
-        let how = (error.kind(), error.trap_code());
-        TrapReport::new(how, (function, debug_name), limit, evidence, &self.table)
+        TrapReport {
+            kind: error.kind(),
+            trap_code: error.trap_code(),
+            function: function.into(),
+            debug_name: exported
+                .and_then(|(_, function)| function.debug_name.as_deref())
+                .map(Into::into),
+            fuel_spent: evidence.fuel,
+            fuel_limit: options.fuel.map_or(limit, |fuel| fuel.min(limit)),
+            memory_bytes: evidence.memory_bytes,
+            host_calls: evidence.host_calls.iter().map(|call| self.reported(call)).collect(),
+            last_log: evidence.last_log.as_str().into(),
+        }
+    }
+
+    fn reported(&self, call: &RecentCall) -> ReportedHostCall {
+        ReportedHostCall {
+            function: self.context.function_names.name(call.function).into(),
+            status: (call.status != STOPPED).then_some(call.status),
+        }
     }
 }

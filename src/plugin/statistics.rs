@@ -4,8 +4,7 @@ use super::WasmPluginInstance;
 use crate::{
     HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats,
     host::Host,
-    stats::{function_total, latency, total},
-    traps::trap_totals,
+    stats::{function_total, latency, total, trap_totals},
 };
 use alloc::{string::ToString, vec::Vec};
 

@@ -1,14 +1,7 @@
 //! What is known of a call that was stopped, for whoever has to find out why.
 
-use crate::{
-    ErrorKind, TrapCode,
-    engine::Evidence,
-    host::{Host, HostFunctions, STOPPED},
-};
-use alloc::{
-    string::{String, ToString},
-    vec::Vec,
-};
+use crate::{ErrorKind, TrapCode};
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 /// What is known of a call that trapped or was stopped.
@@ -47,32 +40,6 @@ pub struct ReportedHostCall {
     pub function: String,
     /// What it answered; nothing if it stopped the guest.
     pub status: Option<i32>,
-}
-
-impl TrapReport {
-    pub(crate) fn new<H: Host>(
-        (kind, trap_code): (ErrorKind, Option<TrapCode>),
-        (function, debug_name): (&str, Option<&str>),
-        fuel_limit: u64,
-        evidence: &Evidence,
-        table: &HostFunctions<H>,
-    ) -> Self {
-        let host_calls = evidence.host_calls.iter().map(|call| ReportedHostCall {
-            function: table.get(call.function).map_or("", |function| &function.name).to_string(),
-            status: (call.status != STOPPED).then_some(call.status),
-        });
-        Self {
-            kind,
-            trap_code,
-            function: function.to_string(),
-            debug_name: debug_name.map(ToString::to_string),
-            fuel_spent: evidence.fuel,
-            fuel_limit,
-            memory_bytes: evidence.memory_bytes,
-            host_calls: host_calls.collect(),
-            last_log: evidence.last_log.as_str().to_string(),
-        }
-    }
 }
 
 impl fmt::Display for TrapReport {
