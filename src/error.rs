@@ -19,7 +19,7 @@ pub enum ErrorKind {
     LimitExceeded,
     /// The name is taken.
     AlreadyLoaded,
-    /// There is no plugin of that name.
+    /// There is no plugin of that name, or no collection.
     NotFound,
     /// The plugin exports no function of that name, or no memory of that name.
     FunctionNotFound,
