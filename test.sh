@@ -54,6 +54,11 @@ host() {
     part "tests, debug" cargo test
     part "tests, release, threads of 128 KiB" small_stack
     part "examples" examples
+    if [ "$(uname -m)" = x86_64 ]; then
+        part "vector search: packed instructions" vector_instructions
+    else
+        leave_out "vector search: packed instructions" "looked for on x86-64 only"
+    fi
     part "tests, release, portable dispatch" cargo test --release --lib --tests --features portable-dispatch
     part "feature combinations" feature_combinations
     part "unsound build: refuses" dispatch_check refuses
@@ -98,6 +103,20 @@ examples() {
         cargo run --quiet --release --example "$example"
     done
     cargo run --quiet --release --example dispatch_check -- runs
+}
+
+# The kernels of the vector search multiply four components at once.
+vector_instructions() {
+    need objdump binutils || return 1
+    cargo build --release --example calibrate
+    local kernel count
+    for kernel in dot squared_distance; do
+        count=$(objdump -d --no-show-raw-insn -C "$target/release/examples/calibrate" |
+            awk -v name="wasm_runtime::kernel::$kernel" '/^[0-9a-f]+ </ { inside = index($0, name) } inside' |
+            grep -cwE 'v?mulps') || true
+        echo "$kernel: $count packed multiplies"
+        [ "$count" -gt 0 ]
+    done
 }
 
 feature_combinations() {
@@ -191,9 +210,10 @@ part() {
         $((SECONDS - began)) | tee -a "$log"
 }
 
+# leave_out TITLE [REASON]
 leave_out() {
     left_out+=("$1")
-    printf '\n=== %s\nNOT RUN, as asked\n' "$1" | tee -a "$log"
+    printf '\n=== %s\nNOT RUN, %s\n' "$1" "${2-as asked}" | tee -a "$log"
 }
 
 summary() {

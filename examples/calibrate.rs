@@ -141,7 +141,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         false => println!("\nOutside of a factor of {FACTOR}: {}", outside.join(", ")),
     }
     let search = host.iter().find(|case| case.label == SEARCH).ok_or("no search")?;
-    plain.compare(search.median_us() / f64::from(search.calls))
+    plain.compare(least(&search.samples_us) / f64::from(search.calls))
 }
 
 /// The case that the plain loop is compared with.
@@ -173,10 +173,10 @@ impl PlainSearch {
         self.samples_us.push(began.elapsed().as_secs_f64() * 1e6 / f64::from(SEARCHES));
     }
 
-    fn compare(mut self, search_us: f64) -> Result<(), Box<dyn std::error::Error>> {
+    fn compare(&self, search_us: f64) -> Result<(), Box<dyn std::error::Error>> {
         let components = f64::from(VECTORS) * DIMS as f64;
         let [plain, search] =
-            [median(&mut self.samples_us), search_us].map(|us| us * 1_000.0 / components);
+            [least(&self.samples_us), search_us].map(|us| us * 1_000.0 / components);
         println!("\nns a component: {search:.3} in a search, {plain:.3} in a plain loop");
         match plain / search >= VECTOR_SPEED {
             true => Ok(()),
@@ -349,6 +349,11 @@ impl Case {
     fn median_us(&self) -> f64 {
         median(&mut self.samples_us.clone())
     }
+}
+
+/// What is left when nothing else disturbs.
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 fn median(values: &mut [f64]) -> f64 {

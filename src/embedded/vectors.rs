@@ -150,3 +150,48 @@ impl Collection {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Collection {
+        /// A row's vector and its length, for the tests of what keeps them.
+        pub(in crate::embedded) fn vector(&self, row: u64) -> Option<(&[f32], f32)> {
+            let at = *self.places.get(&row)?;
+            assert_eq!(self.rows[at], row);
+            assert_eq!(self.places.len(), self.rows.len());
+            self.components.chunks_exact(self.dims).nth(at).zip(self.lengths.get(at).copied())
+        }
+    }
+
+    #[test]
+    fn a_vector_that_is_replaced_stays_in_its_place_with_its_new_length() {
+        let mut collection = Collection::new(2, Distance::Cosine).unwrap();
+        for (row, vector, replaces) in
+            [(5, [3.0, 4.0], false), (6, [0.0, 2.0], false), (5, [5.0, 12.0], true)]
+        {
+            let length = collection.check(&vector).unwrap();
+            assert_eq!(collection.insert(row, &vector, length), replaces);
+        }
+        assert_eq!(collection.vector(5), Some((&[5.0, 12.0][..], 13.0)));
+        assert_eq!(collection.vector(6), Some((&[0.0, 2.0][..], 2.0)));
+    }
+
+    #[test]
+    fn the_last_vector_takes_the_place_of_one_that_is_removed() {
+        for gone in 0..4_u64 {
+            let mut collection = Collection::new(1, Distance::L2).unwrap();
+            for row in 0..4 {
+                collection.insert(row, &[row as f32], row as f32);
+            }
+            collection.remove(gone);
+            collection.remove(9);
+            for row in 0..4 {
+                let expected = [row as f32];
+                let expected = (row != gone).then_some((&expected[..], row as f32));
+                assert_eq!(collection.vector(row), expected);
+            }
+        }
+    }
+}

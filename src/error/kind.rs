@@ -12,7 +12,7 @@ pub enum ErrorKind {
     LimitExceeded,
     /// The name is taken.
     AlreadyLoaded,
-    /// There is no plugin of that name.
+    /// There is no plugin of that name, or no collection.
     NotFound,
     /// The plugin exports no function of that name, or no memory of that name.
     FunctionNotFound,
@@ -28,7 +28,7 @@ pub enum ErrorKind {
     Deadline,
     /// The call was cancelled.
     Cancelled,
-    /// The guest trapped; [`Error::trap_code`] says how.
+    /// The guest trapped; [`Error::trap_code`](crate::Error::trap_code) says how.
     Trap,
     /// A host function was denied, and the configuration makes that a trap.
     Denied,
@@ -42,7 +42,7 @@ pub enum ErrorKind {
     ClockMissing,
     /// This build's interpreter dispatch grows the native stack; no plugin may run in it.
     UnsoundDispatch,
-    /// The guest broke the byte convention, or answered a status: [`Error::guest_status`].
+    /// The guest broke the byte convention, or answered a status: [`Error::guest_status`](crate::Error::guest_status).
     BadGuestAnswer,
     /// The table of host functions is full, or holds the name already.
     TableFull,

@@ -15,8 +15,8 @@ use std::{
     },
 };
 use wasm_runtime::{
-    EmbeddedHost, HostQuota, MetricKind, PluginFunction, WasmInstanceConfig, WasmPluginInstance,
-    WasmPluginRegistry, WasmValue,
+    Distance, EmbeddedHost, HostQuota, IndexKey, MetricKind, PluginFunction, WasmInstanceConfig,
+    WasmPluginInstance, WasmPluginRegistry, WasmValue,
 };
 
 /// A pointer and length far outside of the memory.
@@ -144,6 +144,98 @@ fn soch_delete_allocates_nothing_when_it_answers_a_status() {
     case(&[&locked, &key], -1);
     case(&[&table, &absent], -2);
     case(&[&table, &WILD], -3);
+}
+
+/// A plugin that may search `open_rows` by an index and a collection of that name, and not `locked`.
+fn searching_probe() -> (WasmPluginRegistry, Arc<WasmPluginInstance>) {
+    let registry = WasmPluginRegistry::new();
+    let host = registry.host();
+    for name in ["open_rows", "locked"] {
+        host.create_index("default", name, name, IndexKey::field(0, 1)).unwrap();
+        host.create_collection("default", name, name, 2, Distance::Cosine).unwrap();
+    }
+    for row in 0..40_u64 {
+        host.put("default", "open_rows", &row.to_be_bytes(), b"abc").unwrap();
+        host.insert_vector("default", "open_rows", row, &[1.0, row as f32]).unwrap();
+    }
+    let plugin = load(&registry, "probe", &fixture("abi_probe"), config());
+    (registry, plugin)
+}
+
+#[test]
+fn vector_search_allocates_nothing_whatever_it_answers() {
+    let (_registry, plugin) = searching_probe();
+    let mut guest = Arguments::new(&plugin);
+    let (rows, locked, absent) = (guest.put(b"open_rows"), guest.put(b"locked"), guest.put(b"no"));
+    let [query, _] = guest.put(&[2.0_f32, 0.5].map(f32::to_le_bytes).concat());
+    let [not_a_number, _] = guest.put(&[2.0_f32, f32::NAN].map(f32::to_le_bytes).concat());
+    let (out, small) = (guest.room(40 * 12), guest.room(11));
+    let case =
+        |parts: &[&[i32]], status| assert_nothing(&plugin, "vector_search", &flat(parts), status);
+    case(&[&rows, &[query, 2, 10], &out], 10);
+    case(&[&rows, &[query, 2, 1_024], &out], 40);
+    case(&[&rows, &[query, 2, 0], &out], 0);
+    case(&[&locked, &[query, 2, 10], &out], -1);
+    case(&[&absent, &[query, 2, 10], &out], -2);
+    case(&[&rows, &[query, 1, 10], &out], -3);
+    case(&[&rows, &[not_a_number, 2, 10], &out], -3);
+    case(&[&rows, &[query, 2, 10], &small], -5);
+}
+
+#[test]
+fn index_lookup_allocates_nothing_whatever_it_answers() {
+    let (_registry, plugin) = searching_probe();
+    let mut guest = Arguments::new(&plugin);
+    let (rows, locked, absent) = (guest.put(b"open_rows"), guest.put(b"locked"), guest.put(b"no"));
+    let (key, out, small) = (guest.put(b"a"), guest.room(40 * 8), guest.room(8));
+    let case =
+        |parts: &[&[i32]], status| assert_nothing(&plugin, "index_lookup", &flat(parts), status);
+    case(&[&rows, &key, &out], 40);
+    case(&[&rows, &key, &small], 40);
+    case(&[&rows, &absent, &out], 0);
+    case(&[&locked, &key, &out], -1);
+    case(&[&absent, &key, &out], -2);
+    case(&[&rows, &WILD, &out], -3);
+}
+
+#[test]
+fn index_range_allocates_nothing_whatever_it_answers() {
+    let (_registry, plugin) = searching_probe();
+    let mut guest = Arguments::new(&plugin);
+    let (rows, locked, absent) = (guest.put(b"open_rows"), guest.put(b"locked"), guest.put(b"no"));
+    let (low, high) = (guest.put(b"a"), guest.put(b"b"));
+    let (out, small) = (guest.room(40 * 8), guest.room(8));
+    let case =
+        |parts: &[&[i32]], status| assert_nothing(&plugin, "index_range", &flat(parts), status);
+    case(&[&rows, &low, &high, &[-1], &out], 40);
+    case(&[&rows, &low, &high, &[7], &out], 7);
+    case(&[&rows, &low, &high, &[7], &small], 7);
+    case(&[&rows, &high, &low, &[7], &out], 0);
+    case(&[&locked, &low, &high, &[7], &out], -1);
+    case(&[&absent, &low, &high, &[7], &out], -2);
+    case(&[&rows, &low, &WILD, &[7], &out], -3);
+}
+
+#[test]
+fn soch_write_of_the_same_indexed_bytes_allocates_nothing() {
+    let (registry, plugin) = searching_probe();
+    let mut guest = Arguments::new(&plugin);
+    let (table, row) = (guest.put(b"open_rows"), guest.put(&7_u64.to_be_bytes()));
+    for value in [guest.put(b"axy"), guest.put(b"a")] {
+        assert_nothing(&plugin, "soch_write", &flat(&[&table, &row, &value]), 1);
+    }
+    assert_eq!(registry.host().get("default", "open_rows", &7_u64.to_be_bytes()).unwrap(), b"a");
+}
+
+#[test]
+fn deleting_an_indexed_row_and_its_vector_allocates_nothing() {
+    let (registry, _plugin) = searching_probe();
+    let count = heap::allocations(|| {
+        for row in 0..40_u64 {
+            assert!(registry.host().delete("default", "open_rows", &row.to_be_bytes()));
+        }
+    });
+    assert_eq!(count, 0);
 }
 
 #[test]

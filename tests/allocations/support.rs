@@ -112,7 +112,7 @@ pub fn flat(parts: &[&[i32]]) -> Vec<WasmValue> {
 /// Shows that a host function answers `status` without allocating: 10,000 times inside one call of
 /// the guest, and in 10,000 calls of the guest.
 ///
-/// The plugin is an `abi_probe`.
+/// The plugin is the fixture `abi_probe`.
 pub fn assert_host_function_allocates_nothing<H: Host>(
     plugin: &WasmPluginInstance<H>,
     function: &str,

@@ -226,6 +226,22 @@ fn a_function_of_the_embedder_s_finds_the_key_or_leaves_the_row_out() {
 }
 
 #[test]
+fn a_tenant_whose_storage_is_locked_keeps_no_other_waiting_not_even_a_new_one() {
+    let host = Arc::new(EmbeddedHost::new());
+    let handle = Arc::downgrade(&host);
+    // While the function runs, its tenant's storage is locked.
+    let key = IndexKey::function(move |value| {
+        let host = handle.upgrade().unwrap();
+        host.put("new", "t", b"key", value).unwrap();
+        assert_eq!(host.get("new", "t", b"key").as_deref(), Some(value));
+        Some(value)
+    });
+    host.create_index("acme", "i", "t", key).unwrap();
+    host.put("acme", "t", &1_u64.to_be_bytes(), b"row").unwrap();
+    assert_eq!(host.get("new", "t", b"key").as_deref(), Some(&b"row"[..]));
+}
+
+#[test]
 fn a_function_that_panics_leaves_rows_indexes_and_quota_as_they_were() {
     let armed = Arc::new(AtomicBool::new(false));
     let arms = Arc::clone(&armed);

@@ -35,7 +35,7 @@ macro_rules! guest_gets {
 use WasmValue::{F32, F64, I32, I64};
 
 #[test]
-fn a_function_has_0_to_8_parameters() {
+fn a_function_has_0_to_12_parameters() {
     type R = Result<i32, HostError>;
     guest_gets!("" -> "i32", |_: Call<'_, '_>| -> R { Ok(7) }, [], [I32(7)]);
     guest_gets!("i32" -> "i32", |_: Call<'_, '_>, a: i32| -> R { Ok(a + 1) }, [I32(1)], [I32(2)]);
@@ -96,6 +96,54 @@ fn a_function_has_0_to_8_parameters() {
               -> R { Ok(number(&[a, b, c, d, e, f, g, h])) },
         [1, 2, 3, 4, 5, 6, 7, 8].map(I32),
         [I32(12_345_678)]
+    );
+    guest_gets!(
+        "i32 i32 i32 i32 i32 i32 i32 i32 i32" -> "i32",
+        move |_: Call<'_, '_>,
+              a: i32,
+              b: i32,
+              c: i32,
+              d: i32,
+              e: i32,
+              f: i32,
+              g: i32,
+              h: i32,
+              i: i32|
+              -> R { Ok(number(&[a, b, c, d, e, f, g, h, i])) },
+        [1, 2, 3, 4, 5, 6, 7, 8, 9].map(I32),
+        [I32(123_456_789)]
+    );
+}
+
+/// With ten and more parameters closures are as with twelve.
+#[test]
+fn a_function_of_12_parameters_gets_each_of_them() {
+    guest_gets!(
+        "i32 i64 f32 f64 i32 i64 f32 f64 i32 i64 f32 f64" -> "f64",
+        |_: Call<'_, '_>,
+         a: i32,
+         b: i64,
+         c: f32,
+         d: f64,
+         e: i32,
+         f: i64,
+         g: f32,
+         h: f64,
+         i: i32,
+         j: i64,
+         k: f32,
+         l: f64|
+         -> Result<f64, HostError> {
+            let ints = [i64::from(a), b, i64::from(e), f, i64::from(i), j];
+            let floats = [f64::from(c), d, f64::from(g), h, f64::from(k), l];
+            let ints = ints.iter().fold(0, |number, digit| number * 10 + digit);
+            Ok(floats.iter().fold(ints as f64, |number, digit| number * 10.0 + digit))
+        },
+        [
+            I32(1), I64(2), F32(7.0), F64(8.0), I32(3), I64(4),
+            F32(9.0), F64(1.0), I32(5), I64(6), F32(2.0), F64(3.0),
+        ],
+        [F64(123_456_789_123.0)]
     );
 }
 
