@@ -73,7 +73,7 @@ fn the_words_of_a_document_are_counted_as_a_model_counts_them() {
 #[test]
 fn under_the_default_limits_a_page_of_text_is_counted() {
     let (_registry, plugin) = load(WasmInstanceConfig::default());
-    let page = &text("README.md")[..1_500];
+    let page = &text("LICENSE-APACHE")[..1_500];
     assert_eq!(plugin.call_bytes("word_frequencies", page).unwrap(), frequencies(page));
     assert_eq!(plugin.call_bytes("word_frequencies", b"").unwrap(), b"");
 }
