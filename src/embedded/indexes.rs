@@ -201,6 +201,20 @@ mod tests {
         assert_eq!(index.rows_between(b"", b"z").collect::<Vec<_>>(), [1]);
     }
 
+    #[test]
+    fn a_key_that_no_row_has_any_longer_takes_no_memory() {
+        let mut index = Index::new(IndexKey::function(whole));
+        let values = [&b"a"[..], b"b", b"c"];
+        for (old, new) in values.iter().zip(&values[1..]) {
+            for row in 0..3 {
+                index.apply(row, &index.plan(row, Some(old), Some(new)));
+            }
+        }
+        assert_eq!(index.rows.keys().map(|key| &**key).collect::<Vec<_>>(), [b"c"]);
+        (0..3).for_each(|row| index.apply(row, &index.plan(row, Some(b"c"), None)));
+        assert!(index.rows.is_empty());
+    }
+
     proptest! {
         #[test]
         fn a_range_is_what_a_filter_finds(

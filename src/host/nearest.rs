@@ -47,11 +47,8 @@ impl<'o> Nearest<'o> {
             *free = hit;
             self.len += 1;
             self.sift_up();
-        } else if let Some(farthest) = self.hits.first_mut()
-            && order(&hit, farthest).is_lt()
-        {
-            *farthest = hit;
-            self.sift_down();
+        } else if self.hits.first().is_some_and(|farthest| order(&hit, farthest).is_lt()) {
+            self.replace_first(hit);
         }
     }
 
@@ -86,17 +83,31 @@ impl<'o> Nearest<'o> {
         }
     }
 
-    /// Moves the first hit down to its place.
-    fn sift_down(&mut self) {
-        let mut at = 0;
-        loop {
-            let left = 2 * at + 1;
-            let child = if self.is_farther(left + 1, left) { left + 1 } else { left };
-            if !self.is_farther(child, at) {
-                return;
-            }
-            self.hits.swap(at, child);
-            at = child;
+    /// Takes out the first hit and puts `hit` where it belongs.
+    fn replace_first(&mut self, hit: Hit) {
+        let mut free = 0;
+        while let Some((child, farther)) = self.farther_child(free)
+            && order(&farther, &hit).is_gt()
+        {
+            self.put(free, farther);
+            free = child;
+        }
+        self.put(free, hit);
+    }
+
+    /// The farther of the two hits below one, and where it is.
+    fn farther_child(&self, parent: usize) -> Option<(usize, Hit)> {
+        let left = 2 * parent + 1;
+        match *self.hits.get(left..)? {
+            [a, b, ..] if order(&b, &a).is_gt() => Some((left + 1, b)),
+            [a, ..] => Some((left, a)),
+            [] => None,
+        }
+    }
+
+    fn put(&mut self, at: usize, hit: Hit) {
+        if let Some(place) = self.hits.get_mut(at) {
+            *place = hit;
         }
     }
 

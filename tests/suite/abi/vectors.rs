@@ -278,8 +278,10 @@ fn a_vector_has_up_to_4096_components() {
     let probe = with_vectors(ordinary(), 4_096, &[(9, vec![0.5; 4_096])]);
     assert_eq!(search(&probe, "l2", &[0.75; 4_096], 1), [(9, 16.0)]);
     assert_eq!(status(&probe, "l2", &[0.5; 4_097], 1, ROOM), -3);
-    // So many components that their bytes would overflow.
-    let (name, len) = probe.put(NAME, b"l2");
+    // So many components that their bytes would overflow, to those of one.
+    probe.registry.host().create_collection("default", "one", "places", 1, Distance::L2).unwrap();
+    assert_eq!(status(&probe, "one", &[0.5], 1, ROOM), 0);
+    let (name, len) = probe.put(NAME, b"one");
     for dims in [4_097, 1 << 30, (1 << 30) + 1, i32::MAX, i32::MIN, -1, -(1 << 30)] {
         assert_eq!(
             probe.call("vector_search", &[name, len, QUERY, dims, 1, OUT, 64]),
