@@ -1,9 +1,10 @@
 //! The registry: load, find, call and unload plugins.
 
+mod statistics;
+
 use crate::{
     AdmissionReport, AuditDecision, AuditLevel, AuditLog, Clock, EmbeddedHost, Error, ErrorKind,
-    HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, WasmPluginStats, WasmValue,
-    WasmValues,
+    HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, WasmValue, WasmValues,
     audit::AuditEntry,
     engine,
     host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
@@ -231,32 +232,6 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// Returns how many plugins are loaded.
     pub fn count(&self) -> usize {
         self.inner.plugins.read().load_order.len()
-    }
-
-    /// Returns how many calls the loaded plugins have run, and how many of them trapped.
-    pub fn global_stats(&self) -> (u64, u64) {
-        self.plugins().iter().map(|plugin| plugin.stats()).fold((0, 0), |(calls, traps), stats| {
-            (calls + stats.total_calls, traps + stats.trap_count)
-        })
-    }
-
-    /// Returns the tenants that have a plugin loaded, sorted.
-    pub fn tenants(&self) -> Vec<String> {
-        let mut tenants: Vec<_> =
-            self.plugins().iter().map(|plugin| plugin.tenant().to_string()).collect();
-        tenants.sort_unstable();
-        tenants.dedup();
-        tenants
-    }
-
-    /// Returns what the loaded plugins of a tenant have done together; the peak is the largest of
-    /// theirs. All zeros if it has none. What an unloaded plugin did is forgotten with it.
-    pub fn tenant_stats(&self, tenant: &str) -> WasmPluginStats {
-        let mut stats = WasmPluginStats::default();
-        for plugin in self.plugins().iter().filter(|plugin| plugin.tenant() == tenant) {
-            stats.add(&plugin.stats());
-        }
-        stats
     }
 
     /// Unloads every plugin, the last loaded first, as [`unload`](Self::unload) does.

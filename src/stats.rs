@@ -4,13 +4,12 @@ mod latency;
 mod speed;
 mod traps;
 
-pub(crate) use self::traps::{Stop, trap_totals};
+pub(crate) use self::traps::{Stop, TrapCounts, trap_totals};
 pub use self::{latency::LatencyHistogram, traps::TrapStats};
 
 use self::{
     latency::Latencies,
     speed::{Speed, estimate_us},
-    traps::TrapCounts,
 };
 use crate::sync::Counter;
 use alloc::{boxed::Box, string::String};

@@ -4,7 +4,7 @@ use super::WasmPluginInstance;
 use crate::{
     HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats,
     host::Host,
-    stats::{function_total, latency, total, trap_totals},
+    stats::{TrapCounts, function_total, latency, total, trap_totals},
 };
 use alloc::{string::ToString, vec::Vec};
 
@@ -19,7 +19,12 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Returns how often the guest was stopped in each way that occurred. The counts add up to
     /// [`WasmPluginStats::trap_count`].
     pub fn trap_stats(&self) -> Vec<TrapStats> {
-        trap_totals(self.pool.counts().map(|slot| &slot.traps))
+        trap_totals(self.trap_counts())
+    }
+
+    /// The stops that each slot has counted.
+    pub(crate) fn trap_counts(&self) -> impl Iterator<Item = &TrapCounts> {
+        self.pool.counts().map(|slot| &slot.traps)
     }
 
     /// Returns how long the plugin's calls took; nothing without a clock, or with

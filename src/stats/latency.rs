@@ -23,6 +23,15 @@ impl LatencyHistogram {
     pub const BOUNDS_US: [u64; 11] =
         [1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576];
 
+    /// The calls of both.
+    pub(crate) fn plus(mut self, other: Self) -> Self {
+        self.sum_us = self.sum_us.saturating_add(other.sum_us);
+        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
+            *sum = sum.saturating_add(count);
+        }
+        self
+    }
+
     /// Returns how many calls there were.
     pub fn count(&self) -> u64 {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))

@@ -231,6 +231,9 @@ fn a_tenant_s_statistics_are_the_sum_over_its_plugins_and_nobody_else_s() {
         call_i32(&counter, "increment", &[]).unwrap();
     }
     traps.call("unreachable", &[]).unwrap_err();
+    let second = load(&registry, "second", &fixture("misbehaving/traps"), of("a"));
+    second.call("unreachable", &[]).unwrap_err();
+    second.call("div_by_zero", &[]).unwrap_err();
     call_i32(&grower, "grow_by", &[5]).unwrap();
     assert_eq!(registry.tenants(), ["a", "b"]);
     let (one, other) = (counter.stats(), traps.stats());
@@ -245,8 +248,15 @@ fn a_tenant_s_statistics_are_the_sum_over_its_plugins_and_nobody_else_s() {
         sandboxes_started: 2,
     };
     assert_eq!(registry.tenant_stats("b"), sum);
+    assert_eq!(registry.global_stats(), (7, 3));
+    let (of_a, of_b) = (registry.tenant_trap_stats("a"), registry.tenant_trap_stats("b"));
+    assert_eq!((of_a, of_b), (second.trap_stats(), traps.trap_stats()));
+    let calls = |tenant: &str| registry.tenant_latency(tenant).map(|latency| latency.count());
+    assert_eq!((calls("a"), calls("b"), calls("c")), (Some(3), Some(4), None));
+    let sums = [&counter, &traps].map(|plugin| plugin.latency().unwrap().sum_us);
+    assert_eq!(registry.tenant_latency("b").unwrap().sum_us, sums[0] + sums[1]);
+    registry.unload("second").unwrap();
     assert_eq!(registry.tenant_stats("a"), grower.stats());
-    assert_eq!(registry.global_stats(), (5, 1));
     registry.unload("traps").unwrap();
     assert_eq!(registry.tenant_stats("b"), counter.stats());
     registry.unload("counter").unwrap();
