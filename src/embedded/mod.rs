@@ -40,7 +40,9 @@ use hashbrown::HashMap;
 /// empty, all are in one label `labels` instead: `name=value` with commas between, and a backslash
 /// before each backslash, comma or `=` of their own.
 ///
-/// Replacing a row by one that is not longer and has the same indexed bytes allocates nothing.
+/// Replacing a row by one that is not longer, nor less than half as long as it ever was, and has the
+/// same indexed bytes allocates nothing. A value keeps at most twice its length, and 64 bytes, of
+/// memory.
 #[derive(Debug, Default)]
 pub struct EmbeddedHost {
     /// Each tenant has a lock of its own, so that none waits for another's scan. The outer one is
