@@ -1,7 +1,7 @@
 //! Secondary indexes: which rows have which bytes in their values.
 
 use super::usage::Usage;
-use crate::host::MAX_KEY_BYTES;
+use crate::{HostCost, host::MAX_KEY_BYTES};
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
@@ -104,6 +104,8 @@ impl Rows {
 pub(super) struct Move<'v> {
     leaves: Option<&'v [u8]>,
     enters: Option<&'v [u8]>,
+    /// Fuel for the keys that are looked for, where they are long.
+    long_keys_fuel: u64,
 }
 
 impl Move<'_> {
@@ -113,6 +115,10 @@ impl Move<'_> {
 
     pub(super) fn added(&self) -> Usage {
         usage(self.enters)
+    }
+
+    pub(super) fn long_keys_fuel(&self) -> u64 {
+        self.long_keys_fuel
     }
 
     /// How many entries go or come: 0 to 2.
@@ -140,14 +146,16 @@ impl Index {
         new: Option<&'v [u8]>,
     ) -> Move<'v> {
         let (old, new) = (old.and_then(|v| self.key.of(v)), new.and_then(|v| self.key.of(v)));
+        let fuel = |key: Option<&[u8]>| HostCost::long_bytes(key.map_or(0, <[u8]>::len));
+        let enters = new.filter(|key| !self.has(key, row));
         if old == new {
             // The row stays where it is, if the function is as good as its word.
-            return Move { leaves: None, enters: new.filter(|key| !self.has(key, row)) };
+            return Move { leaves: None, enters, long_keys_fuel: fuel(new) };
         }
-        Move {
-            leaves: old.filter(|key| self.has(key, row)),
-            enters: new.filter(|key| !self.has(key, row)),
-        }
+        let leaves = old.filter(|key| self.has(key, row));
+        // Each is looked for here, and twice when the change is made.
+        let long_keys_fuel = fuel(old).saturating_add(fuel(new)).saturating_mul(3);
+        Move { leaves, enters, long_keys_fuel }
     }
 
     fn has(&self, key: &[u8], row: u64) -> bool {

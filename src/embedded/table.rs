@@ -166,6 +166,8 @@ impl<'v> Plan<'v> {
         for (change, index) in plan.moves.iter_mut().zip(indexes) {
             *change = index.plan(row, old, new);
             plan.work.changed += change.entries();
+            plan.work.long_keys_fuel =
+                plan.work.long_keys_fuel.saturating_add(change.long_keys_fuel());
             plan.removed = plan.removed.plus(change.removed());
             plan.added = plan.added.plus(change.added());
         }

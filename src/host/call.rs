@@ -192,6 +192,13 @@ impl<'b, H: Host> HostCall<'b, H> {
         self.charge(self.spec.cost.bytes(len))
     }
 
+    /// Charges for `len` bytes that are looked at more than once, which cost more where they are many.
+    #[inline]
+    pub(super) fn charge_long(&mut self, len: usize) -> Result<(), HostError> {
+        self.charge_bytes(len)?;
+        self.charge(HostCost::long_bytes(len))
+    }
+
     /// Charges for `n` rows, records or components at the function's cost.
     ///
     /// # Errors
