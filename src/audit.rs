@@ -104,8 +104,10 @@ impl AuditRecord {
         &self.resource
     }
 
-    /// Returns what a host call answered, `i32::MIN` if it stopped the guest; the
-    /// [code](crate::TrapCode::code) of a trap; else 0 or -1.
+    /// Returns what a host call answered, or would have if its status had not stopped the guest
+    /// ([`DenyPolicy::Trap`](crate::DenyPolicy::Trap), a result without room for a status);
+    /// `i32::MIN` if it stopped the guest without a status; the [code](crate::TrapCode::code) of a
+    /// trap; else 0 or -1.
     pub fn status(&self) -> i32 {
         self.status
     }
@@ -196,9 +198,10 @@ impl AuditLog {
         self.ring.as_ref().map_or(0, |_| CAPACITY)
     }
 
-    /// Takes the oldest record.
+    /// Takes the oldest record. Waits in a loop while another thread is at the ring, which copies one
+    /// record; so this is not for interrupt handlers, nor for a task that keeps such a thread from
+    /// running.
     pub fn pop(&self) -> Option<AuditRecord> {
-        // Whoever else is at the ring copies one record.
         self.ring.as_ref()?.lock().records.pop_front()
     }
 

@@ -41,6 +41,10 @@ use hashbrown::HashMap;
 /// empty, all are in one label `labels` instead: `name=value` with commas between, and a backslash
 /// before each backslash, comma or `=` of their own.
 ///
+/// A search or scan of a plugin locks the storage of its tenant for reading, a write for writing;
+/// other tenants go on. Without the feature `std` the locks are spin locks: call the host neither
+/// from an interrupt handler nor from a task that keeps one which is in a call from running.
+///
 /// Replacing a row by one that is not longer, nor less than half as long as it ever was, and has the
 /// same indexed bytes allocates nothing. A value keeps at most twice its length, and 64 bytes, of
 /// memory.
@@ -53,6 +57,9 @@ pub struct EmbeddedHost {
 }
 
 /// What one tenant may keep in an [`EmbeddedHost`]. Every default is finite.
+///
+/// Bytes are counted without what the maps take that they lie in: some 80 bytes a row and an index
+/// entry each, at 8 bytes of key and 8 of value (x86-64).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostQuota {
     /// Tables that have rows, indexes or collections. Default: 64.
