@@ -5,7 +5,7 @@
 
 use crate::{
     Clock,
-    sync::{AtomicU64, Ordering, TryMutex},
+    sync::{AtomicU64, AtomicUsize, Ordering, TryMutex},
     text::prefix,
 };
 use alloc::boxed::Box;
@@ -104,8 +104,10 @@ impl AuditRecord {
         &self.resource
     }
 
-    /// Returns what a host call answered, `i32::MIN` if it stopped the guest; the
-    /// [code](crate::TrapCode::code) of a trap; else 0 or -1.
+    /// Returns what a host call answered, or would have if its status had not stopped the guest
+    /// ([`DenyPolicy::Trap`](crate::DenyPolicy::Trap), a result without room for a status);
+    /// `i32::MIN` if it stopped the guest without a status; the [code](crate::TrapCode::code) of a
+    /// trap; else 0 or -1.
     pub fn status(&self) -> i32 {
         self.status
     }
@@ -196,23 +198,26 @@ impl AuditLog {
         self.ring.as_ref().map_or(0, |_| CAPACITY)
     }
 
-    /// Takes the oldest record.
+    /// Takes the oldest record. Waits in a loop while another thread is at the ring, which copies one
+    /// record; so this is not for interrupt handlers, nor for a task that keeps such a thread from
+    /// running.
     pub fn pop(&self) -> Option<AuditRecord> {
-        // Whoever else is at the ring copies one record.
         self.ring.as_ref()?.lock().records.pop_front()
     }
 
     /// Returns how many records were lost: written over before they were taken; not written because
-    /// another thread was at the ring; or not written because the same call of a plugin had written
-    /// eight already (except at [`AuditLevel::HostCalls`]).
+    /// another thread was at the ring; or not written because the same call of a plugin, and
+    /// the calls that it led to, had written eight already (except at [`AuditLevel::HostCalls`]).
     pub fn dropped(&self) -> u64 {
         self.overwritten.load(Ordering::Relaxed).wrapping_add(self.missed.load(Ordering::Relaxed))
     }
 
-    /// Counts a record that is not written.
+    /// Counts a record that is not written, where there is a ring for it.
     #[cold]
     pub(crate) fn miss(&self) {
-        self.missed.fetch_add(1, Ordering::Relaxed);
+        if self.ring.is_some() {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Records a decision, or drops it. Never waits.
@@ -234,6 +239,30 @@ impl AuditLog {
         }
         // Cannot fail: there is room.
         let _ = ring.records.push_back(entry.record(sequence, time_us));
+    }
+}
+
+/// How many decisions of one call went to the audit ring. Calls of one chain run one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded(AtomicUsize);
+
+/// How many may: a guest that is denied in a loop, or has other plugins denied or trapped, shall not
+/// write over what others did.
+const MAX_RECORDED: usize = 8;
+
+impl Recorded {
+    /// Takes over the count of another.
+    #[inline]
+    pub(crate) fn set_to(&self, other: Option<&Self>) {
+        let count = other.map_or(0, |other| other.0.load(Ordering::Relaxed));
+        self.0.store(count, Ordering::Relaxed);
+    }
+
+    /// Whether one more decision goes to the audit ring.
+    pub(crate) fn may_record(&self) -> bool {
+        let count = self.0.load(Ordering::Relaxed);
+        self.0.store(count.saturating_add(1), Ordering::Relaxed);
+        count < MAX_RECORDED
     }
 }
 
@@ -308,6 +337,7 @@ mod tests {
     fn nothing_is_kept_when_it_is_off() {
         let log = AuditLog::new(AuditLevel::Off);
         log.push(&entry(0), None);
+        log.miss();
         assert_eq!((log.pop(), log.dropped(), log.capacity()), (None, 0, 0));
     }
 

@@ -7,6 +7,10 @@
 /// [`ErrorKind::ClockMissing`](crate::ErrorKind::ClockMissing).
 pub trait Clock: Send + Sync {
     /// Returns microseconds since a fixed point. Never less than an earlier answer.
+    ///
+    /// It is read in the middle of searches and scans, while an [`EmbeddedHost`](crate::EmbeddedHost)
+    /// has the storage of the plugin's tenant locked: it must not call the host, nor wait for who
+    /// does. A panic of it may abort the process.
     fn now_us(&self) -> u64;
 }
 

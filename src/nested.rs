@@ -49,7 +49,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Finds the function and what it may use.
     fn prepare<'c>(
         &self,
-        nested: &Nested<'_>,
+        nested: &Nested<'c>,
         chain: &'c Chain,
     ) -> Result<(usize, CallLimits<'c>), NestedFailure> {
         let outer = &nested.limits;
@@ -69,6 +69,7 @@ impl<H: Host> WasmPluginInstance<H> {
             slice_fuel: outer.slice_fuel,
             deadline_us: outer.deadline_us,
             chain: Some(chain),
+            recorded: Some(outer.recorded),
         };
         Ok((index, limits))
     }

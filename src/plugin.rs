@@ -338,12 +338,12 @@ impl<H: Host> WasmPluginInstance<H> {
             self.trapped.store(false, Ordering::Relaxed);
         }
         if self.context.config.fuel_budget.is_none() {
-            return self.recorded(function, call(sandbox, &limits));
+            return self.recorded(function, &limits, call(sandbox, &limits));
         }
         limits.fuel = self.reserve(limits.fuel);
         let (spent, result) = call(sandbox, &limits);
         self.give_back(limits.fuel.saturating_sub(spent));
-        self.recorded(function, (spent, result))
+        self.recorded(function, &limits, (spent, result))
     }
 
     /// Takes up to `fuel` out of the budget.
@@ -373,6 +373,7 @@ impl<H: Host> WasmPluginInstance<H> {
             slice_fuel: SLICE_FUEL,
             deadline_us: None,
             chain: None,
+            recorded: None,
         }
     }
 

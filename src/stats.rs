@@ -45,7 +45,7 @@ pub struct WasmPluginStats {
 }
 
 impl WasmPluginStats {
-    /// Adds what another plugin of the same tenant has done.
+    /// Adds what another plugin of the same tenant, or another slot of the same plugin, has done.
     pub(crate) fn add(&mut self, other: &Self) {
         self.total_calls = self.total_calls.saturating_add(other.total_calls);
         self.total_fuel_consumed =
@@ -120,10 +120,10 @@ struct Time {
 
 impl Time {
     fn add(&mut self, slot: &SlotCounts) {
-        self.timed_us += slot.timed_us.get();
-        self.untimed_fuel += slot.untimed_fuel.get();
         let (fuel, us) = slot.speed.sampled();
-        self.sampled = (self.sampled.0 + fuel, self.sampled.1 + us);
+        self.timed_us = self.timed_us.saturating_add(slot.timed_us.get());
+        self.untimed_fuel = self.untimed_fuel.saturating_add(slot.untimed_fuel.get());
+        self.sampled = (self.sampled.0.saturating_add(fuel), self.sampled.1.saturating_add(us));
     }
 
     fn us(&self) -> u64 {
@@ -137,19 +137,22 @@ pub(crate) fn total<'a>(
     timed: bool,
 ) -> WasmPluginStats {
     let mut stats = WasmPluginStats::default();
-    let (mut time, mut start_us) = (Time::default(), 0);
+    let (mut time, mut start_us) = (Time::default(), 0_u64);
     for slot in slots {
-        stats.total_calls += slot.latencies.calls();
-        stats.total_fuel_consumed += slot.fuel.get();
-        stats.trap_count += slot.traps.total();
-        stats.peak_memory_bytes = stats.peak_memory_bytes.max(slot.peak_memory.get());
-        stats.sandboxes_started += slot.sandboxes.get();
+        let functions = &slot.functions;
+        // Saturating: a host function may charge what a guest says, up to all that there is.
+        stats.add(&WasmPluginStats {
+            total_calls: slot.latencies.calls(),
+            total_fuel_consumed: slot.fuel.get(),
+            total_execution_us: 0,
+            trap_count: slot.traps.total(),
+            peak_memory_bytes: slot.peak_memory.get(),
+            host_calls: functions.iter().map(|function| function.calls.get()).sum(),
+            denied_host_calls: functions.iter().map(|function| function.denials.get()).sum(),
+            sandboxes_started: slot.sandboxes.get(),
+        });
         time.add(slot);
-        start_us += slot.start_us.get();
-        for function in &slot.functions {
-            stats.host_calls += function.calls.get();
-            stats.denied_host_calls += function.denials.get();
-        }
+        start_us = start_us.saturating_add(slot.start_us.get());
     }
     if timed {
         stats.total_execution_us = time.us().saturating_add(start_us);
@@ -183,4 +186,21 @@ pub(crate) fn function_total<'a>(
             )
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_over_slots_do_not_overflow() {
+        let slots = [SlotCounts::new(0), SlotCounts::new(0)];
+        for slot in &slots {
+            slot.fuel.set(u64::MAX);
+            slot.untimed_fuel.set(u64::MAX);
+            slot.speed.sample(u64::MAX, 1);
+        }
+        assert_eq!(total(slots.iter(), true).total_fuel_consumed, u64::MAX);
+        assert_eq!(latency(slots.iter()).sum_us, 2);
+    }
 }

@@ -175,7 +175,8 @@ impl EmbeddedHost {
 fn charge(call: &mut HostCall<'_, EmbeddedHost>, work: Work) -> Result<(), HostError> {
     let (asked, changed) = (work.asked as u64, work.changed as u64);
     call.charge(asked.saturating_mul(ASKED_FUEL))?;
-    call.charge(changed.saturating_mul(CHANGED_FUEL))
+    call.charge(changed.saturating_mul(CHANGED_FUEL))?;
+    call.charge(work.long_keys_fuel)
 }
 
 /// What a guest hears of a refusal.

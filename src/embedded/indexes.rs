@@ -1,7 +1,7 @@
 //! Secondary indexes: which rows have which bytes in their values.
 
 use super::usage::Usage;
-use crate::host::MAX_KEY_BYTES;
+use crate::{HostCost, host::MAX_KEY_BYTES};
 use alloc::{
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
@@ -54,11 +54,49 @@ impl fmt::Debug for IndexKey {
     }
 }
 
-/// One index. No set of it is empty.
+/// One index.
 #[derive(Debug)]
 pub(super) struct Index {
     key: IndexKey,
-    rows: BTreeMap<Box<[u8]>, BTreeSet<u64>>,
+    rows: BTreeMap<Box<[u8]>, Rows>,
+}
+
+/// The rows under one key, of which there is one at least. The first stands in the index itself:
+/// going through keys of one row each costs no detour to a set, nor the memory of one.
+#[derive(Debug)]
+struct Rows {
+    /// Lower than all others.
+    first: u64,
+    others: BTreeSet<u64>,
+}
+
+impl Rows {
+    fn contains(&self, row: u64) -> bool {
+        self.first == row || self.others.contains(&row)
+    }
+
+    /// Adds a row that is not there.
+    fn insert(&mut self, row: u64) {
+        self.others.insert(self.first.max(row));
+        self.first = self.first.min(row);
+    }
+
+    /// Removes a row; returns whether that was the only one, which then stays.
+    fn remove(&mut self, row: u64) -> bool {
+        if row != self.first {
+            self.others.remove(&row);
+            return false;
+        }
+        match self.others.pop_first() {
+            Some(next) => self.first = next,
+            None => return true,
+        }
+        false
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u64> + Clone {
+        core::iter::once(self.first).chain(self.others.iter().copied())
+    }
 }
 
 /// What changes in an index when a row changes: the entry that goes and the one that comes.
@@ -66,6 +104,8 @@ pub(super) struct Index {
 pub(super) struct Move<'v> {
     leaves: Option<&'v [u8]>,
     enters: Option<&'v [u8]>,
+    /// Fuel for the keys that are looked for, where they are long.
+    long_keys_fuel: u64,
 }
 
 impl Move<'_> {
@@ -75,6 +115,10 @@ impl Move<'_> {
 
     pub(super) fn added(&self) -> Usage {
         usage(self.enters)
+    }
+
+    pub(super) fn long_keys_fuel(&self) -> u64 {
+        self.long_keys_fuel
     }
 
     /// How many entries go or come: 0 to 2.
@@ -102,36 +146,34 @@ impl Index {
         new: Option<&'v [u8]>,
     ) -> Move<'v> {
         let (old, new) = (old.and_then(|v| self.key.of(v)), new.and_then(|v| self.key.of(v)));
+        let fuel = |key: Option<&[u8]>| HostCost::long_bytes(key.map_or(0, <[u8]>::len));
+        let enters = new.filter(|key| !self.has(key, row));
         if old == new {
             // The row stays where it is, if the function is as good as its word.
-            return Move { leaves: None, enters: new.filter(|key| !self.has(key, row)) };
+            return Move { leaves: None, enters, long_keys_fuel: fuel(new) };
         }
-        Move {
-            leaves: old.filter(|key| self.has(key, row)),
-            enters: new.filter(|key| !self.has(key, row)),
-        }
+        let leaves = old.filter(|key| self.has(key, row));
+        // Each is looked for here, and twice when the change is made.
+        let long_keys_fuel = fuel(old).saturating_add(fuel(new)).saturating_mul(3);
+        Move { leaves, enters, long_keys_fuel }
     }
 
     fn has(&self, key: &[u8], row: u64) -> bool {
-        self.rows.get(key).is_some_and(|rows| rows.contains(&row))
+        self.rows.get(key).is_some_and(|rows| rows.contains(row))
     }
 
     pub(super) fn apply(&mut self, row: u64, change: &Move<'_>) {
         if let Some(key) = change.leaves
             && let Some(rows) = self.rows.get_mut(key)
+            && rows.remove(row)
         {
-            rows.remove(&row);
-            if rows.is_empty() {
-                self.rows.remove(key);
-            }
+            self.rows.remove(key);
         }
         if let Some(key) = change.enters {
             match self.rows.get_mut(key) {
-                Some(rows) => {
-                    rows.insert(row);
-                }
+                Some(rows) => rows.insert(row),
                 None => {
-                    self.rows.insert(key.into(), BTreeSet::from([row]));
+                    self.rows.insert(key.into(), Rows { first: row, others: BTreeSet::new() });
                 }
             }
         }
@@ -139,7 +181,7 @@ impl Index {
 
     /// The rows under a key, in id order.
     pub(super) fn rows_at(&self, key: &[u8]) -> impl Iterator<Item = u64> + Clone {
-        self.rows.get(key).into_iter().flatten().copied()
+        self.rows.get(key).into_iter().flat_map(Rows::iter)
     }
 
     /// The rows under keys from `low` on and below `high`, in the order of keys and then of ids.
@@ -151,7 +193,7 @@ impl Index {
         // A range of a map whose ends are the wrong way round panics.
         let bounds = (Bound::Included(low), Bound::Excluded(high));
         let rows = (low < high).then(|| self.rows.range::<[u8], _>(bounds));
-        rows.into_iter().flatten().flat_map(|(_, rows)| rows).copied()
+        rows.into_iter().flatten().flat_map(|(_, rows)| rows.iter())
     }
 }
 

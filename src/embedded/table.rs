@@ -15,6 +15,8 @@ use core::ops::Bound;
 
 /// The most indexes of one table: a guest's write changes them all at once.
 pub(super) const MAX_INDEXES: usize = 16;
+/// How much more than twice its length a value may keep of the memory of one before it.
+const MAX_SPARE_BYTES: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -62,9 +64,7 @@ impl Table {
         };
         match self.rows.get_mut(key) {
             Some(old) => {
-                // In place, so that a value that fits allocates nothing.
-                old.clear();
-                old.extend_from_slice(value);
+                replace(old, value);
                 true
             }
             None => self.rows.insert(key.to_vec(), value.to_vec()).is_some(),
@@ -166,6 +166,8 @@ impl<'v> Plan<'v> {
         for (change, index) in plan.moves.iter_mut().zip(indexes) {
             *change = index.plan(row, old, new);
             plan.work.changed += change.entries();
+            plan.work.long_keys_fuel =
+                plan.work.long_keys_fuel.saturating_add(change.long_keys_fuel());
             plan.removed = plan.removed.plus(change.removed());
             plan.added = plan.added.plus(change.added());
         }
@@ -187,6 +189,18 @@ impl<'v> Plan<'v> {
             collection.remove(row);
         }
     }
+}
+
+/// In place, so that a value that fits allocates nothing; but what a far longer one took is given
+/// back, since no quota counts it.
+fn replace(old: &mut Vec<u8>, value: &[u8]) {
+    let most = value.len().saturating_mul(2).saturating_add(MAX_SPARE_BYTES);
+    if !(value.len()..=most).contains(&old.capacity()) {
+        *old = value.to_vec();
+        return;
+    }
+    old.clear();
+    old.extend_from_slice(value);
 }
 
 /// The id of a row that indexes and collections cover: its key, if that is 8 bytes.

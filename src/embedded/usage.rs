@@ -53,6 +53,8 @@ pub(super) struct Work {
     pub(super) asked: usize,
     /// Index entries that go or come, and vectors that go.
     pub(super) changed: usize,
+    /// Fuel for the keys of indexes that are looked for, where they are long.
+    pub(super) long_keys_fuel: u64,
 }
 
 /// Why something is not taken in. Nothing is changed then.

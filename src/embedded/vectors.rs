@@ -20,6 +20,9 @@ pub enum Distance {
 
 /// What each row of a search costs beside its components, in fuel.
 const ROW_FUEL: usize = 16;
+/// And for each step that a hit may have to go in a heap of `k`: a guest can choose a query to which
+/// each row is nearer than all before it.
+const STEP_FUEL: usize = 8;
 /// A search looks at the clock after so many rows or bytes, whichever is less.
 const ROWS_BETWEEN_CHECKPOINTS: usize = 1_024;
 const BYTES_BETWEEN_CHECKPOINTS: usize = 64 << 10;
@@ -112,7 +115,9 @@ impl Collection {
         if query.dims() != self.dims {
             return Err(HostError::InvalidArguments);
         }
-        call.charge_items(self.rows.len().saturating_mul(self.dims + ROW_FUEL))?;
+        let steps = hits.k().checked_ilog2().unwrap_or(0) as usize;
+        let row_fuel = self.dims + ROW_FUEL + steps * STEP_FUEL;
+        call.charge_items(self.rows.len().saturating_mul(row_fuel))?;
         let components = query.le_components();
         let query_length = libm::sqrtf(query.squared_length());
         match self.distance {

@@ -2,7 +2,7 @@
 
 use super::names::function_names;
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig, text::prefix};
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
 use wasmparser::{
     CompositeInnerType, CustomSectionReader, ExternalKind, FuncType, Operator, Parser, Payload,
     TypeRef, ValType,
@@ -109,7 +109,7 @@ pub(crate) fn inspect(wasm: &[u8], config: &WasmInstanceConfig) -> Result<Shape,
     let limits = &config.limits;
     limit("module bytes", wasm.len() as u64, limits.max_module_bytes, "max_module_bytes")?;
     check_header(wasm)?;
-    let mut reader = Reader { shape: Shape::default(), limits };
+    let mut reader = Reader { shape: Shape::default(), limits, has_names: false };
     for payload in Parser::new(0).parse_all(wasm) {
         reader.section(payload.map_err(|error| invalid(&error))?)?;
     }
@@ -176,6 +176,8 @@ fn limit(
 struct Reader<'l> {
     shape: Shape,
     limits: &'l ModuleLimits,
+    /// Whether there was a name section.
+    has_names: bool,
 }
 
 impl Reader<'_> {
@@ -234,21 +236,27 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes over what the name section calls exported functions.
+    /// Takes over what the name section calls exported functions. A module has one such section that
+    /// names each function once; what is more than that is passed over, since it may be a million
+    /// times more.
     fn debug_names(&mut self, section: &CustomSectionReader<'_>) {
-        // Sorted, because a module may name a million functions.
+        if section.name() != "name" || core::mem::replace(&mut self.has_names, true) {
+            return;
+        }
         let exports = self.shape.exports.iter_mut();
         let mut functions: Vec<_> =
             exports.filter(|export| export.kind == ExternalKind::Func).collect();
-        functions.sort_by_key(|export| export.index);
+        let mut names: BTreeMap<_, _> =
+            functions.iter().map(|export| (export.index, None)).collect();
         function_names(section, |index, name| {
-            let name = prefix(name, MAX_DEBUG_NAME_BYTES);
-            let first = functions.partition_point(|export| export.index < index);
-            let same = functions.iter_mut().skip(first);
-            for export in same.take_while(|export| export.index == index) {
-                export.debug_name = (name != export.name).then(|| name.into());
+            if let Some(first @ None) = names.get_mut(&index) {
+                *first = Some(prefix(name, MAX_DEBUG_NAME_BYTES));
             }
         });
+        for export in &mut functions {
+            let name = names.get(&export.index).copied().flatten();
+            export.debug_name = name.filter(|name| *name != export.name).map(Into::into);
+        }
     }
 
     fn function(&mut self, ty: wasmparser::Result<u32>) -> Result<(), Error> {

@@ -228,7 +228,7 @@ fn enter<H: Host, R: HostResult>(
         caller.set_fuel(left)?;
     }
     if let Some(decision) = decision {
-        record(caller, spec, decision, status, charged);
+        record(&*caller, spec, decision, status, charged);
     }
     outcome
 }
@@ -246,19 +246,18 @@ fn decision(error: Option<&HostError>, spec: FunctionSpec) -> Option<AuditDecisi
 /// Records a host call, with the name it was about.
 #[cold]
 fn record<H>(
-    caller: &mut Caller<'_, StoreData<H>>,
+    caller: &Caller<'_, StoreData<H>>,
     spec: FunctionSpec,
     decision: AuditDecision,
     status: i32,
     charged: u64,
 ) {
-    let call = &mut caller.data_mut().call;
-    let named = call.named;
-    if !call.may_record(spec.audited) {
-        caller.data().context.audit.miss();
+    let data = caller.data();
+    let named = data.call.named;
+    if !spec.audited && !data.call.recorded.may_record() {
+        data.context.audit.miss();
         return;
     }
-    let data = caller.data();
     // What a function wrote lies outside of the name it was given.
     let name = data.memory.and_then(|memory| named.of(memory.data(&*caller)).ok());
     let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();

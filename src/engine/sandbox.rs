@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
+    audit::Recorded,
     host::{Chain, Host, PluginContext},
     schedule::{First, Pace, SLICE_FUEL},
     stats::{SlotCounts, Stop},
@@ -36,6 +37,8 @@ pub(crate) struct CallLimits<'c> {
     pub(crate) deadline_us: Option<u64>,
     /// The plugins that led to a nested call.
     pub(crate) chain: Option<&'c Chain>,
+    /// How many decisions of a nested call's callers went to the audit ring.
+    pub(crate) recorded: Option<&'c Recorded>,
 }
 
 /// An instance with a store of its own, linked and started.
@@ -115,6 +118,7 @@ impl<H: Host> Sandbox<H> {
             slice_fuel: SLICE_FUEL,
             deadline_us: None,
             chain: None,
+            recorded: None,
         };
         self.begin(&limits);
         let result = run_typed(&mut self.store, function, ());
@@ -198,7 +202,11 @@ impl<H: Host> Sandbox<H> {
         self.begin(limits);
         let result = body(self);
         let (spent, us) = self.end(result.as_ref().err());
-        self.store.data().call.counts.latencies.add(us);
+        let call = &self.store.data().call;
+        call.counts.latencies.add(us);
+        if let Some(outer) = limits.recorded {
+            outer.set_to(Some(&call.recorded));
+        }
         if result.is_err() {
             self.store.data_mut().caught.resume();
         }
@@ -226,6 +234,7 @@ impl<H: Host> Sandbox<H> {
             None => call.chain = Chain::default(),
         }
         call.clear();
+        call.recorded.set_to(limits.recorded);
         let first = call.meter.begin(limits.fuel, limits.slice_fuel);
         if call.meter.is_metered() {
             // Cannot fail: the engine meters exactly if the meter does.

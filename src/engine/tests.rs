@@ -44,8 +44,15 @@ fn call(
 ) -> (u64, Result<WasmValues, Failure>) {
     let index = sandbox.code().find(function).unwrap();
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
-    let limits =
-        CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, deadline_us: None, chain: None };
+    let limits = CallLimits {
+        fuel,
+        timeout_us: 0,
+        tag: 0,
+        slice_fuel,
+        deadline_us: None,
+        chain: None,
+        recorded: None,
+    };
     sandbox.call_values(index, &args, &limits)
 }
 

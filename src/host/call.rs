@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     Clock, WasmPluginCapabilities,
+    audit::Recorded,
     budget::Meter,
     schedule::{MIN_NESTED_SLICE_FUEL, Pace, SLICE_FUEL},
     stats::SlotCounts,
@@ -33,13 +34,10 @@ pub(crate) struct CallState {
     pub(crate) recent: heapless::HistoryBuf<RecentCall, RECENT_CALLS>,
     /// Where in guest memory the running host call has the name it is about.
     pub(crate) named: Range,
-    /// How many decisions of this call went to the audit ring.
-    recorded: u8,
+    /// How many decisions of this call, and of those that it led to, went to the audit ring.
+    pub(crate) recorded: Recorded,
 }
 
-/// How many decisions of one call go to the audit ring: a guest that is denied in a loop shall not
-/// write over what others did.
-const MAX_RECORDED: u8 = 8;
 /// How many host calls a call remembers.
 const RECENT_CALLS: usize = 8;
 
@@ -66,7 +64,7 @@ impl CallState {
             last_log: heapless::String::new(),
             recent: heapless::HistoryBuf::new(),
             named: Range::EMPTY,
-            recorded: 0,
+            recorded: Recorded::default(),
         }
     }
 
@@ -76,13 +74,6 @@ impl CallState {
         self.last_answer.clear();
         self.last_log.clear();
         self.recent.clear();
-        self.recorded = 0;
-    }
-
-    /// Whether one more decision of this call goes to the audit ring.
-    pub(crate) fn may_record(&mut self, unlimited: bool) -> bool {
-        self.recorded = self.recorded.saturating_add(1);
-        unlimited || self.recorded <= MAX_RECORDED
     }
 
     /// Reads the clock, and says whether the call may go on, after `spent` fuel.
@@ -190,6 +181,13 @@ impl<'b, H: Host> HostCall<'b, H> {
     #[inline]
     pub fn charge_bytes(&mut self, len: usize) -> Result<(), HostError> {
         self.charge(self.spec.cost.bytes(len))
+    }
+
+    /// Charges for `len` bytes that are looked at more than once, which cost more where they are many.
+    #[inline]
+    pub(super) fn charge_long(&mut self, len: usize) -> Result<(), HostError> {
+        self.charge_bytes(len)?;
+        self.charge(HostCost::long_bytes(len))
     }
 
     /// Charges for `n` rows, records or components at the function's cost.
@@ -306,6 +304,7 @@ impl<'b, H: Host> HostCall<'b, H> {
             timeout_us: state.pace.timeout_us(),
             tag: state.tag,
             chain: &state.chain,
+            recorded: &state.recorded,
             caller: self.context.id,
             max_depth: self.context.config.limits.max_call_depth,
         }

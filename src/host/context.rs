@@ -3,7 +3,7 @@
 use super::Chain;
 use crate::{
     AuditDecision, AuditLog, Clock, WasmInstanceConfig,
-    audit::AuditEntry,
+    audit::{AuditEntry, Recorded},
     sync::{Arc, Weak},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -80,6 +80,8 @@ pub(crate) struct NestedLimits<'a> {
     pub(crate) tag: u64,
     /// The plugins that led to the caller, and the caller.
     pub(crate) chain: &'a Chain,
+    /// How many decisions of the chain's calls went to the audit ring.
+    pub(crate) recorded: &'a Recorded,
     pub(crate) caller: u64,
     pub(crate) max_depth: u32,
 }

@@ -19,8 +19,12 @@
 /// | `vector_search` (and 1 for each component it looks at) | 400 |
 /// | `call_plugin` (beside what the callee spends) | 500 |
 ///
+/// Beside that, 2 bytes behind the 64th of a key, a metric's labels, or a log line that is not all
+/// ASCII cost 1: keys that begin alike are compared to their ends, some 25 times for one that is
+/// looked up in a tree, and text is checked character by character.
+///
 /// A `vector_search` over an `EmbeddedHost` pays for each vector of the collection as for its
-/// components and 16 more, before it computes.
+/// components, 16 more, and 8 for each doubling of `k` from 1 on, before it computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HostCost {
     /// Fuel for being called. Default: 40.
@@ -41,6 +45,12 @@ impl HostCost {
     #[inline]
     pub(crate) fn bytes(&self, len: usize) -> u64 {
         (len as u64).div_ceil(64).saturating_mul(self.per_64_bytes)
+    }
+
+    /// What is added for bytes that are looked at more than once.
+    #[inline]
+    pub(crate) fn long_bytes(len: usize) -> u64 {
+        (len as u64).saturating_sub(64).div_ceil(2)
     }
 
     #[inline]

@@ -39,6 +39,9 @@ impl<'o> Nearest<'o> {
     }
 
     /// Takes in one hit, if it is among the nearest so far. A row is to be offered once.
+    ///
+    /// That takes up to 3 ns for `k` of 1, and 80 ns for 1,024 where each hit is nearer than all
+    /// before it (x86-64): a host charges for it, since a guest may choose its query so.
     #[inline]
     pub fn offer(&mut self, row_id: u64, distance: f32) {
         self.offered = self.offered.saturating_add(1);

@@ -33,7 +33,8 @@ const MAX_TRIES: u32 = 1_000;
 /// one state sees all events. With more, each sandbox adds up what came to it. While the sandbox is
 /// busy with another thread's event, it is tried 1,000 times, which takes some tens of microseconds;
 /// then the event is dropped. So is what happens inside of the plugin's own call, when a host
-/// function or a logger tells of it: events cannot go round in circles. A trap, or
+/// function or a logger tells of it: with one sandbox, events cannot go round in circles; with more,
+/// as deep as there are sandboxes, on the native stack. A trap, or
 /// [`ResetPolicy::AfterCall`](crate::ResetPolicy::AfterCall), costs the plugin its state.
 ///
 /// [`WasmPluginCapabilities::observability_only`](crate::WasmPluginCapabilities::observability_only)

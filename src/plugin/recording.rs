@@ -2,8 +2,9 @@
 
 use super::WasmPluginInstance;
 use crate::{
-    AuditDecision, CallOptions, Error, Grant, ReportedHostCall, TrapReport,
-    engine::{Evidence, Failure},
+    AuditDecision, AuditLevel, CallOptions, Error, Grant, ReportedHostCall, TrapReport,
+    audit::Recorded,
+    engine::{CallLimits, Evidence, Failure},
     host::{Host, HostError, RecentCall, STOPPED},
     report,
 };
@@ -32,16 +33,24 @@ impl<H: Host> WasmPluginInstance<H> {
     pub(super) fn recorded<T>(
         &self,
         function: &str,
+        limits: &CallLimits<'_>,
         (spent, result): (u64, Result<T, Failure>),
     ) -> (u64, Result<T, Failure>) {
         if let Err(failure) = &result {
-            self.record_failure(function, spent, failure);
+            self.record_failure(function, spent, failure, limits.recorded);
         }
         (spent, result)
     }
 
+    /// `recorded` counts for a nested call: its callers decide how many of these there are.
     #[cold]
-    pub(super) fn record_failure(&self, function: &str, spent: u64, failure: &Failure) {
+    pub(super) fn record_failure(
+        &self,
+        function: &str,
+        spent: u64,
+        failure: &Failure,
+        recorded: Option<&Recorded>,
+    ) {
         let (decision, resource, status) = match failure {
             // The host call that was denied is recorded already.
             Failure::Host { error: HostError::Denied, .. } => return,
@@ -52,6 +61,11 @@ impl<H: Host> WasmPluginInstance<H> {
             Failure::Host { .. } => (AuditDecision::Trap, "stopped by a host function", 0),
             _ => (AuditDecision::Trap, "invalid code", 0),
         };
+        let audit = &self.context.audit;
+        if audit.level() < AuditLevel::HostCalls && recorded.is_some_and(|r| !r.may_record()) {
+            audit.miss();
+            return;
+        }
         self.context.record(decision, function, resource, status, spent);
     }
 

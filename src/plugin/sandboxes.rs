@@ -44,7 +44,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     #[cold]
     fn not_started(&self, failure: Failure, evidence: &Evidence) -> Error {
-        self.record_failure("", evidence.fuel, &failure);
+        self.record_failure("", evidence.fuel, &failure, None);
         self.failed("", failure, &CallOptions::default(), evidence)
     }
 

@@ -38,7 +38,9 @@ pub struct TrapReport {
 pub struct ReportedHostCall {
     /// The import name of the host function, such as `soch_read`.
     pub function: String,
-    /// What it answered; nothing if it stopped the guest.
+    /// What it answered, or would have if its status had not stopped the guest
+    /// ([`DenyPolicy::Trap`](crate::DenyPolicy::Trap), a result without room for a status); nothing
+    /// if it stopped the guest without a status.
     pub status: Option<i32>,
 }
 

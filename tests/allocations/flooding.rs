@@ -1,11 +1,12 @@
-//! A guest that emits metrics without measure leaves the host's memory bounded.
+//! A guest that emits metrics or writes rows without measure leaves the host's memory bounded.
 
 use crate::{
     heap::live_bytes,
     support::{config, fixture, load},
 };
 use wasm_runtime::{
-    MetricSample, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmValue,
+    EmbeddedHost, HostQuota, MetricSample, WasmInstanceConfig, WasmPluginInstance,
+    WasmPluginRegistry, WasmValue,
 };
 
 fn of(tenant: &str) -> WasmInstanceConfig {
@@ -52,4 +53,19 @@ fn a_flood_of_a_hundred_thousand_metrics_is_refused_from_the_257th_on_and_takes_
     // One of the ten was emitted twice, before and after the flood; nothing else touched them.
     assert!(counters.iter().all(|sample| (sample.value, sample.count) == (2.0, 2)));
     assert_eq!(emit(&innocent, "flood", 3), 0, "another tenant has room");
+}
+
+#[test]
+fn rows_that_were_long_once_take_no_more_memory_than_the_quota_allows() {
+    let quota = HostQuota { max_bytes: 1 << 20, ..HostQuota::default() };
+    let host = EmbeddedHost::with_quota(quota);
+    let long = vec![7; 1_000_000];
+    let before = live_bytes();
+    for row in 0..50_u64 {
+        for value in [&long[..], &[]] {
+            host.put("tenant", "table", &row.to_be_bytes(), value).unwrap();
+        }
+    }
+    let kept = live_bytes() - before;
+    assert!(kept < 64 << 10, "{kept} bytes for 50 empty rows");
 }

@@ -231,6 +231,7 @@ fn what_a_call_costs_beside_its_base_is_what_is_said() {
     };
     let (part, record, matched) = (price("64 bytes"), price("a record"), price("a match"));
     let (component, row) = (price("a component"), price("a row"));
+    let doubling = price("such a row");
     let (follower, entry) = (price("an index or a collection"), price("an entry"));
     let variable = |name: &str| named(name).variable;
     // Every key, value, name and answer of the ordinary calls is shorter than 64 bytes.
@@ -238,7 +239,7 @@ fn what_a_call_costs_beside_its_base_is_what_is_said() {
     assert_eq!(variable("soch_scan"), 2 * part + record);
     assert_eq!(variable("index_lookup"), 2 * part + matched);
     assert_eq!(variable("index_range"), 3 * part + matched);
-    assert_eq!(variable("vector_search"), 2 * part + 2 * component + row);
+    assert_eq!(variable("vector_search"), 2 * part + 2 * component + row + 3 * doubling);
 
     let probe = Probe::new();
     let host = probe.registry.host();

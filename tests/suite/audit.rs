@@ -2,7 +2,7 @@
 
 use crate::{
     probe::{FUNCTIONS, KEY, OUT, PLUGIN, Probe, TABLE, ordinary},
-    support::{StepClock, all_granted, assert_error, config, fixture, load_hooked},
+    support::{StepClock, all_granted, assert_error, config, fixture, load_hooked, wat},
 };
 use std::{iter, thread};
 use wasm_runtime::{
@@ -245,6 +245,34 @@ fn a_guest_that_is_denied_in_a_loop_leaves_the_records_of_others() {
     assert_eq!(records[9].decision(), Limit);
     assert_eq!(probe.registry.audit().dropped() - dropped, denied - 8);
     assert_eq!(records[9].sequence() - records[0].sequence(), denied + 1, "the gap shows");
+}
+
+#[test]
+fn a_guest_that_has_others_denied_or_trapped_in_a_loop_leaves_the_records_of_others() {
+    let probe = probe(AuditLevel::Decisions, ordinary());
+    let echo = fixture("echo");
+    probe.registry.load("echo", &echo, config(all_granted())).unwrap();
+    let denied = wat(
+        r#"(module (import "soch_v1" "soch_read" (func $read (param i32 i32 i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 1) (data (i32.const 0) "users")
+            (func (export "soch_alloc") (param i32) (result i32) (i32.const 64))
+            (func (export "trap") (param i32 i32) (result i64)
+                (drop (call $read (i32.const 0) (i32.const 5) (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0)))
+                (i64.const 0)))"#,
+    );
+    probe.registry.load("deny", &denied, nothing_granted()).unwrap();
+    for (callee, status) in [(b"echo", -7), (b"deny", 0)] {
+        records(&probe.registry);
+        let dropped = probe.registry.audit().dropped();
+        let (name, function) = (probe.put(3_072, callee), probe.put(2_048, b"trap"));
+        let args = [name, function, (0, 0), OUT].map(|(ptr, len)| [ptr, len]).concat();
+        let args = [&[100][..], &args].concat();
+        let args: Vec<_> = args.into_iter().map(wasm_runtime::WasmValue::I32).collect();
+        let answer = probe.plugin.call("loop_call_plugin", &args).unwrap();
+        assert_eq!(answer[0].as_i32(), Some(status));
+        assert_eq!(records(&probe.registry).len(), 8, "{status}");
+        assert_eq!(probe.registry.audit().dropped() - dropped, 100 - 8);
+    }
 }
 
 #[test]

@@ -69,8 +69,8 @@ pub static FUNCTIONS: [Function; 12] = [
     function("call_plugin", &[PLUGIN, PLUGIN, VALUE, OUT], (2, Some(3)), 4, (500, 4)),
     // An empty answer.
     function("last_answer", &[OUT], (0, Some(0)), 0, (50, 0)),
-    // Query, one row of two components, one hit.
-    function("vector_search", &[TABLE, QUERY, OUT], (1, Some(2)), 1, (400, 2 + 18 + 2)),
+    // Query, one row of two components, ranked among ten, one hit.
+    function("vector_search", &[TABLE, QUERY, OUT], (1, Some(2)), 1, (400, 2 + 18 + 24 + 2)),
     // Key, one row, its id.
     function("index_lookup", &[TABLE, KEY, OUT], (1, Some(2)), 1, (400, 2 + 20 + 2)),
     // Both ends, one row, its id.

@@ -144,3 +144,36 @@ fn a_name_section_of_any_shape_never_stops_a_load() {
         assert_eq!(name.is_some(), end == good.len(), "{end}: {name:?}");
     }
 }
+
+#[test]
+fn of_a_flood_of_names_for_one_function_the_first_counts() {
+    let exports: String = (0..1_000).map(|n| format!(r#"(export "run{n}")"#)).collect();
+    let mut wasm = wat(&format!("(module (func {exports} unreachable))"));
+    // Each says: function 0 is called by this one character.
+    let names: Vec<u8> =
+        (0..1_000_000).flat_map(|n| [0, 1, if n == 0 { b'a' } else { b'b' }]).collect();
+    let (count, size) = (leb128(1_000_000), leb128(3_000_000 + 3));
+    let section = [&b"\x04name\x01"[..], &size, &count, &names].concat();
+    wasm.push(0);
+    wasm.extend(leb128(u32::try_from(section.len()).unwrap()));
+    wasm.extend(section);
+    let (_registry, plugin) = load(&wasm, config(all_granted()));
+    for function in ["run0", "run999"] {
+        let error = plugin.call(function, &[]).unwrap_err();
+        assert_eq!(error.trap_report().unwrap().debug_name.as_deref(), Some("a"));
+    }
+}
+
+/// A number as modules have it.
+fn leb128(mut n: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = u8::try_from(n & 0x7f).unwrap();
+        n >>= 7;
+        if n == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
+    }
+}

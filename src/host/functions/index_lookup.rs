@@ -18,6 +18,6 @@ pub(super) fn index_lookup<H: Host>(
         [(key, key_len, MAX_KEY_BYTES)],
         (out, out_cap),
     )?;
-    call.charge_bytes(key.len())?;
+    call.charge_long(key.len())?;
     call.with_host(|host, call| host.index_lookup(call, index, key, &mut out)).and_then(length)
 }

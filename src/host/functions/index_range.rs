@@ -22,8 +22,8 @@ pub(super) fn index_range<H: Host>(
         [(low, low_len, MAX_KEY_BYTES), (high, high_len, MAX_KEY_BYTES)],
         (out, out_cap),
     )?;
-    call.charge_bytes(low.len())?;
-    call.charge_bytes(high.len())?;
+    call.charge_long(low.len())?;
+    call.charge_long(high.len())?;
     let limit = limit.cast_unsigned();
     if limit == 0 || low >= high {
         return Ok(0);

@@ -25,7 +25,11 @@ pub(super) fn log_message<H: Host>(
     if message.len() > MAX_LINE_BYTES {
         return Err(HostError::InvalidArguments);
     }
-    call.charge_bytes(message.len())?;
+    // Checking that it is UTF-8 takes ten times as long where it is not ASCII.
+    match message.is_ascii() {
+        true => call.charge_bytes(message.len())?,
+        false => call.charge_long(message.len())?,
+    }
     let message = str::from_utf8(message).map_err(|_| HostError::InvalidArguments)?;
     let last_log = &mut call.state().last_log;
     last_log.clear();

@@ -14,6 +14,6 @@ pub(super) fn soch_delete<H: Host>(
         [(key, key_len, MAX_KEY_BYTES)],
         (0, 0),
     )?;
-    call.charge_bytes(key.len())?;
+    call.charge_long(key.len())?;
     call.with_host(|host, call| host.delete(call, table, key)).map(|()| 1)
 }

@@ -17,6 +17,6 @@ pub(super) fn soch_read<H: Host>(
         [(key, key_len, MAX_KEY_BYTES)],
         (out, out_cap),
     )?;
-    call.charge_bytes(key.len())?;
+    call.charge_long(key.len())?;
     call.with_host(|host, call| host.read(call, table, key, &mut out)).and_then(length)
 }

@@ -20,7 +20,7 @@ pub(super) fn soch_scan<H: Host>(
         [(from, from_len, MAX_KEY_BYTES)],
         (out, out_cap),
     )?;
-    call.charge_bytes(from.len())?;
+    call.charge_long(from.len())?;
     let limit = limit.cast_unsigned();
     if limit > 0 {
         call.with_host(|host, call| host.scan(call, table, from, limit, &mut out))?;

@@ -16,7 +16,7 @@ pub(super) fn soch_write<H: Host>(
         [(key, key_len, MAX_KEY_BYTES), (value, value_len, usize::MAX)],
         (0, 0),
     )?;
-    call.charge_bytes(key.len())?;
+    call.charge_long(key.len())?;
     call.charge_bytes(value.len())?;
     call.with_host(|host, call| host.write(call, table, key, value)).map(i32::from)
 }

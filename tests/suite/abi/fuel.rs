@@ -15,6 +15,11 @@ fn bytes(len: i32) -> u64 {
     u64::try_from(len).unwrap().div_ceil(64) * 2
 }
 
+/// The same for a key, labels, or a line that is not ASCII: one more for 2 bytes behind the 64th.
+fn long_bytes(len: i32) -> u64 {
+    bytes(len) + u64::try_from(len - 64).unwrap_or(0).div_ceil(2)
+}
+
 #[test]
 fn the_ordinary_call_of_every_function_is_charged_what_is_documented() {
     let probe = Probe::new();
@@ -103,7 +108,7 @@ fn what_is_not_found_is_charged_for_its_key() {
     for len in [0, 1, 64, 65, 4096] {
         let key = (16_384, len);
         let (read, delete) = (named("soch_read"), named("soch_delete"));
-        let expected = |function: &Function| (-2, function.base + bytes(len));
+        let expected = |function: &Function| (-2, function.base + long_bytes(len));
         assert_eq!(probe.charged(read, &[TABLE, key, OUT]), expected(read));
         assert_eq!(probe.charged(delete, &[TABLE, key]), expected(delete));
     }
@@ -116,7 +121,7 @@ fn a_write_is_charged_for_its_key_and_its_value() {
         let pairs = [TABLE, (16_384, key_len), (32_768, value_len)];
         let write = named("soch_write");
         let (_, fuel) = probe.charged(write, &pairs);
-        assert_eq!(fuel, write.base + bytes(key_len) + bytes(value_len));
+        assert_eq!(fuel, write.base + long_bytes(key_len) + bytes(value_len));
     }
 }
 
@@ -149,15 +154,20 @@ fn a_log_line_and_a_metric_are_charged_for_their_bytes() {
         let log = named("log_message");
         assert_eq!(probe.charged(log, &[line]), (0, log.base + bytes(len)));
     }
+    let line = probe.put(OUT.0, "ü".repeat(100).as_bytes());
+    assert_eq!(probe.charged(named("log_message"), &[line]), (0, 120 + long_bytes(200)));
     let name = probe.put(OUT.0, &[b'x'; 65]);
     let metric = named("emit_metric");
     assert_eq!(probe.charged(metric, &[name, (0, 0)]), (0, metric.base + bytes(65)));
+    let pair = [[1, 0, 0, 0, b'n'].as_slice(), &[0xeb, 3, 0, 0], &[b'v'; 1_003]].concat();
+    let labels = probe.put(OUT.0 + 128, &pair);
+    assert_eq!(probe.charged(metric, &[TABLE, labels]), (0, metric.base + 2 + long_bytes(1_012)));
     // Over the number of series there is the same price.
     for i in 0..300 {
         let name = probe.put(OUT.0, format!("m{i}").as_bytes());
         let (status, fuel) = probe.charged(metric, &[name, (0, 0)]);
         assert_eq!(fuel, metric.base + 2);
-        assert_eq!(status, if i < 255 { 0 } else { -5 });
+        assert_eq!(status, if i < 254 { 0 } else { -5 });
     }
 }
 

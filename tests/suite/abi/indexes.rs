@@ -407,7 +407,7 @@ fn an_index_search_is_charged_for_the_keys_it_brings_and_for_each_id() {
         assert_eq!(found, (3_000, none + 3_000 * 20 + bytes(24_000)), "{room} bytes of room");
     }
     let long = charged(&|| lookup_status(&probe, "i", &[b'z'; 65], ROOM));
-    assert_eq!(long, (0, none + 2));
+    assert_eq!(long, (0, none + 2 + 1));
 
     let (_, none) = charged(&|| range_status(&probe, (b"b", b"a"), 9, ROOM));
     for count in [1, 8, 9, 1_023, 1_024, 1_025, 2_048, 3_000] {
@@ -416,7 +416,7 @@ fn an_index_search_is_charged_for_the_keys_it_brings_and_for_each_id() {
         assert_eq!(found, (count, none + ids * 20 + bytes(ids * 8)));
     }
     let long = charged(&|| range_status(&probe, (&[b'z'; 65], &[b'z'; 129]), 9, ROOM));
-    assert_eq!(long, (0, none + 2 + 4));
+    assert_eq!(long, (0, none + 2 + 1 + 4 + 33));
 }
 
 #[test]
@@ -449,6 +449,30 @@ fn a_write_is_charged_for_what_follows_it() {
     // The entry and the vector go.
     assert_eq!(change("soch_delete", &row, None), plain + 200 + 2_000);
     assert_eq!(change("soch_delete", &row, None), plain);
+}
+
+#[test]
+fn a_write_is_charged_for_long_keys_of_indexes() {
+    let probe = Probe::new();
+    let host = probe.registry.host();
+    host.create_index("default", "i", "t", IndexKey::function(|value| Some(value))).unwrap();
+    let (table, len) = probe.put(NAME, b"t");
+    let (key, key_len) = probe.put(LOW, &1_u64.to_be_bytes());
+    let write = |value: &[u8]| {
+        let (value, value_len) = probe.put(HIGH, value);
+        let before = probe.fuel();
+        probe.call("soch_write", &[table, len, key, key_len, value, value_len]);
+        probe.fuel() - before
+    };
+    write(b"a");
+    let stays = write(b"a");
+    let (short, long) = ([b'x'; 64], [b'x'; 127]);
+    assert_eq!(write(&short), stays + 2_000);
+    assert_eq!(write(&short), stays);
+    // 63 bytes behind the 64th, and 2 for the value's second 64.
+    assert_eq!(write(&long), stays + 2 + 2_000 + 3 * 32);
+    assert_eq!(write(&long), stays + 2 + 32);
+    assert_eq!(write(b"a"), stays + 2_000 + 3 * 32);
 }
 
 #[test]
