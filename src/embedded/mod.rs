@@ -30,7 +30,7 @@ use hashbrown::HashMap;
 /// An index or a collection belongs to one table and covers the rows whose keys are 8 bytes; read as
 /// a big-endian number they are the row's id. A plugin that writes or deletes such a row pays 100 fuel
 /// for each index and collection of the table, and 1,000 for each index entry that goes or comes and
-/// each vector that goes, beside what the function costs; and for 2 bytes behind the 64th of an
+/// each vector that goes, beside what the function costs; and for 2 bytes beyond the 64th of an
 /// index's key 1 if the key stays, 3 if it goes or comes.
 ///
 /// Metrics are read with [`metrics`](Self::metrics), and

@@ -71,7 +71,7 @@ impl<H: Host> Sandbox<H> {
             .map_err(|failure| (failure, Box::default()))?;
         match sandbox.run_start_function() {
             Ok(()) => Ok(sandbox),
-            Err((spent, failure)) => Err((failure, Box::new(sandbox.evidence(spent)))),
+            Err((spent, failure)) => Err((failure, sandbox.evidence(spent))),
         }
     }
 
@@ -140,15 +140,18 @@ impl<H: Host> Sandbox<H> {
     }
 
     /// What the last call, which spent `fuel`, leaves for a report.
+    ///
+    /// Boxed, so that no frame of a call, which may be one of many, has room for it.
     #[cold]
-    pub(crate) fn evidence(&self, fuel: u64) -> Evidence {
+    #[inline(never)]
+    pub(crate) fn evidence(&self, fuel: u64) -> Box<Evidence> {
         let StoreData { call, limiter, .. } = self.store.data();
-        Evidence {
+        Box::new(Evidence {
             fuel,
             memory_bytes: limiter.memory_bytes(),
             host_calls: call.recent.oldest_ordered().copied().collect(),
             last_log: call.last_log.clone(),
-        }
+        })
     }
 
     /// Calls an exported function with values, which must have its parameters' types. Returns the

@@ -15,7 +15,7 @@ fn bytes(len: i32) -> u64 {
     u64::try_from(len).unwrap().div_ceil(64) * 2
 }
 
-/// The same for a key, labels, or a line that is not ASCII: one more for 2 bytes behind the 64th.
+/// The same for a key, labels, or a line that is not ASCII: one more for 2 bytes beyond the 64th.
 fn long_bytes(len: i32) -> u64 {
     bytes(len) + u64::try_from(len - 64).unwrap_or(0).div_ceil(2)
 }

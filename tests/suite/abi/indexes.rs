@@ -469,7 +469,7 @@ fn a_write_is_charged_for_long_keys_of_indexes() {
     let (short, long) = ([b'x'; 64], [b'x'; 127]);
     assert_eq!(write(&short), stays + 2_000);
     assert_eq!(write(&short), stays);
-    // 63 bytes behind the 64th, and 2 for the value's second 64.
+    // 63 bytes beyond the 64th, and 2 for the value's second 64.
     assert_eq!(write(&long), stays + 2 + 2_000 + 3 * 32);
     assert_eq!(write(&long), stays + 2 + 32);
     assert_eq!(write(b"a"), stays + 2_000 + 3 * 32);
