@@ -73,6 +73,12 @@ impl Meter {
         }
     }
 
+    /// What is left besides the slice.
+    #[inline]
+    pub(crate) fn rest(&self) -> u64 {
+        self.rest
+    }
+
     /// What is left of the slice.
     #[inline]
     pub(crate) fn slice_left(&self) -> u64 {

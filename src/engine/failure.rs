@@ -2,7 +2,7 @@
 
 use crate::{
     TrapCode,
-    host::{HostError, RecentCall},
+    host::{HostError, RECENT_CALLS, RecentCall},
 };
 use alloc::{boxed::Box, string::String};
 use core::fmt;
@@ -47,7 +47,7 @@ pub(crate) struct Evidence {
     pub(crate) fuel: u64,
     pub(crate) memory_bytes: u64,
     /// The last host calls, the latest last.
-    pub(crate) host_calls: heapless::Vec<RecentCall, 8>,
+    pub(crate) host_calls: heapless::Vec<RecentCall, RECENT_CALLS>,
     /// The beginning of the last line it logged.
     pub(crate) last_log: heapless::String<128>,
 }

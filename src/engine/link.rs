@@ -208,19 +208,18 @@ fn enter<H: Host, R: HostResult>(
     };
     data.call.meter.open(slice);
     data.call.named = Range::EMPTY;
-    let before = data.call.meter.left();
+    let rest = data.call.meter.rest();
     let mut call = HostCall::new(&data.context, &mut data.call, memory, spec);
     let result = call.charge(spec.cost.base).and_then(|()| match spec.granted {
         true => data.caught.run(|| function(&mut call)),
         false => Err(HostError::Denied),
     });
-    let charged = before.saturating_sub(data.call.meter.left());
     let left = data.call.meter.close();
     let status = match &result {
         Ok(value) => value.status(),
         Err(error) => error.status().unwrap_or(STOPPED),
     };
-    data.call.recent.write(RecentCall { function: spec.index, status });
+    data.call.recent.push(RecentCall { function: spec.index, status });
     let decision = decision(result.as_ref().err(), spec);
     let counts = data.call.counts.functions.get(spec.index);
     let outcome = settle(result, spec, &data.context, counts);
@@ -228,7 +227,7 @@ fn enter<H: Host, R: HostResult>(
         caller.set_fuel(left)?;
     }
     if let Some(decision) = decision {
-        record(&*caller, spec, decision, status, charged);
+        record(&*caller, spec, decision, status, slice.saturating_add(rest));
     }
     outcome
 }
@@ -243,14 +242,14 @@ fn decision(error: Option<&HostError>, spec: FunctionSpec) -> Option<AuditDecisi
     }
 }
 
-/// Records a host call, with the name it was about.
+/// Records a host call, with the name it was about, before which the call had `left_before` fuel.
 #[cold]
 fn record<H>(
     caller: &Caller<'_, StoreData<H>>,
     spec: FunctionSpec,
     decision: AuditDecision,
     status: i32,
-    charged: u64,
+    left_before: u64,
 ) {
     let data = caller.data();
     let named = data.call.named;
@@ -262,6 +261,7 @@ fn record<H>(
     let name = data.memory.and_then(|memory| named.of(memory.data(&*caller)).ok());
     let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
     let function = data.context.function_names.name(spec.index);
+    let charged = left_before.saturating_sub(data.call.meter.left());
     data.context.record(decision, function, name, status, charged);
 }
 

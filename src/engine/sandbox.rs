@@ -149,7 +149,7 @@ impl<H: Host> Sandbox<H> {
         Box::new(Evidence {
             fuel,
             memory_bytes: limiter.memory_bytes(),
-            host_calls: call.recent.oldest_ordered().copied().collect(),
+            host_calls: call.recent.iter().collect(),
             last_log: call.last_log.clone(),
         })
     }

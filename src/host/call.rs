@@ -3,6 +3,7 @@
 use super::{
     Chain, Host, HostCost, HostError, NestedLimits, Output, PluginContext,
     memory::{Range, Split},
+    recent::Recent,
 };
 use crate::{
     Clock, WasmPluginCapabilities,
@@ -31,22 +32,11 @@ pub(crate) struct CallState {
     /// The beginning of the last line logged in this call.
     pub(crate) last_log: heapless::String<128>,
     /// The last host calls of this call.
-    pub(crate) recent: heapless::HistoryBuf<RecentCall, RECENT_CALLS>,
+    pub(crate) recent: Recent,
     /// Where in guest memory the running host call has the name it is about.
     pub(crate) named: Range,
     /// How many decisions of this call, and of those that it led to, went to the audit ring.
     pub(crate) recorded: Recorded,
-}
-
-/// How many host calls a call remembers.
-const RECENT_CALLS: usize = 8;
-
-/// A host call that ended.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RecentCall {
-    /// The function's index in the registry's table.
-    pub(crate) function: usize,
-    pub(crate) status: i32,
 }
 
 /// The status of a host call that stopped the guest.
@@ -62,7 +52,7 @@ impl CallState {
             tag: 0,
             last_answer: Vec::new(),
             last_log: heapless::String::new(),
-            recent: heapless::HistoryBuf::new(),
+            recent: Recent::default(),
             named: Range::EMPTY,
             recorded: Recorded::default(),
         }

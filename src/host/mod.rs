@@ -14,6 +14,7 @@ mod memory;
 mod nearest;
 mod output;
 mod query;
+mod recent;
 mod table;
 mod wire;
 
@@ -28,7 +29,7 @@ pub use self::{
     wire::Labels,
 };
 pub(crate) use self::{
-    call::{CallState, FunctionSpec, MAX_KEY_BYTES, RecentCall, STOPPED},
+    call::{CallState, FunctionSpec, MAX_KEY_BYTES, STOPPED},
     chain::Chain,
     chain::ChainEnd,
     context::{
@@ -36,6 +37,7 @@ pub(crate) use self::{
     },
     memory::Range,
     query::valid_squared_length,
+    recent::{RECENT_CALLS, RecentCall},
     table::{HostFunction, HostFunctions},
     wire::{field_len, take_field},
 };
