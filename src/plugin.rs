@@ -337,13 +337,19 @@ impl<H: Host> WasmPluginInstance<H> {
         if self.trapped.load(Ordering::Relaxed) {
             self.trapped.store(false, Ordering::Relaxed);
         }
-        if self.context.config.fuel_budget.is_none() {
-            return self.recorded(function, &limits, call(sandbox, &limits));
+        let has_budget = self.context.config.fuel_budget.is_some();
+        if has_budget {
+            limits.fuel = self.reserve(limits.fuel);
         }
-        limits.fuel = self.reserve(limits.fuel);
-        let (spent, result) = call(sandbox, &limits);
-        self.give_back(limits.fuel.saturating_sub(spent));
-        self.recorded(function, &limits, (spent, result))
+        let called = call(sandbox, &limits);
+        let (spent, result) = &called;
+        if has_budget {
+            self.give_back(limits.fuel.saturating_sub(*spent));
+        }
+        if let Err(failure) = result {
+            self.record_failure(function, *spent, failure, limits.recorded);
+        }
+        called
     }
 
     /// Takes up to `fuel` out of the budget.

@@ -4,7 +4,7 @@ use super::WasmPluginInstance;
 use crate::{
     AuditDecision, AuditLevel, CallOptions, Error, Grant, ReportedHostCall, TrapReport,
     audit::Recorded,
-    engine::{CallLimits, Evidence, Failure},
+    engine::{Evidence, Failure},
     host::{Host, HostError, RecentCall, STOPPED},
     report,
 };
@@ -29,19 +29,7 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Records how a call ended, if it was stopped.
-    #[inline]
-    pub(super) fn recorded<T>(
-        &self,
-        function: &str,
-        limits: &CallLimits<'_>,
-        (spent, result): (u64, Result<T, Failure>),
-    ) -> (u64, Result<T, Failure>) {
-        if let Err(failure) = &result {
-            self.record_failure(function, spent, failure, limits.recorded);
-        }
-        (spent, result)
-    }
-
+    ///
     /// `recorded` counts for a nested call: its callers decide how many of these there are.
     #[cold]
     pub(super) fn record_failure(
