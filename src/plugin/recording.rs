@@ -4,7 +4,7 @@ use super::WasmPluginInstance;
 use crate::{
     AuditDecision, AuditLevel, CallOptions, Error, Grant, ReportedHostCall, TrapReport,
     audit::Recorded,
-    engine::{Evidence, Failure},
+    engine::{Code, Evidence, Failure},
     host::{Host, HostError, RecentCall, STOPPED},
     report,
 };
@@ -15,7 +15,7 @@ impl<H: Host> WasmPluginInstance<H> {
         let hash = report::hex(self.hash.get(..8).unwrap_or_default());
         self.context.record(AuditDecision::Load, "", &hash, 0, self.stats().total_fuel_consumed);
         let code = self.code.read().clone();
-        let imports = code.as_deref().map(crate::engine::Code::imports).unwrap_or_default();
+        let imports = code.as_deref().map(Code::imports).unwrap_or_default();
         for function in imports.iter().filter_map(|index| self.table.get(*index)) {
             if function.grant == Grant::Always {
                 continue;
