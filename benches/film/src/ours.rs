@@ -1,0 +1,86 @@
+//! The same guests behind the library.
+
+use crate::{guests, row};
+use std::sync::Arc;
+use wasm_runtime::{
+    EmbeddedHost, Grant, HostCall, HostCost, HostError, HostFunctionTable, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry,
+};
+
+/// The plugin's name in its registry.
+pub const PLUGIN: &str = "plugin";
+
+/// A registry with one plugin.
+pub struct Ours {
+    /// The registry.
+    pub registry: WasmPluginRegistry,
+    /// Its plugin.
+    pub plugin: Arc<WasmPluginInstance>,
+}
+
+impl Ours {
+    /// Loads [`guests::calls`].
+    pub fn calls(config: WasmInstanceConfig) -> Self {
+        Self::new(&guests::calls(), config)
+    }
+
+    /// Loads [`guests::metrics`].
+    pub fn metrics(config: WasmInstanceConfig) -> Self {
+        Self::new(&guests::metrics(), config)
+    }
+
+    /// Loads [`guests::reads`], with `rows` rows to read from.
+    pub fn reads(config: WasmInstanceConfig, rows: u64) -> Self {
+        let ours = Self::new(&guests::reads(), config);
+        for at in 0..rows {
+            let put = ours.registry.host().put("default", guests::NAME, &at.to_be_bytes(), &row());
+            assert!(put.is_ok_and(|replaced| !replaced));
+        }
+        ours
+    }
+
+    /// Loads a module into a registry of its own, with the embedder's functions `env.nothing` and
+    /// `env.next`, which cost no fuel, as those by hand.
+    pub fn new(wasm: &[u8], config: WasmInstanceConfig) -> Self {
+        let mut functions = HostFunctionTable::<EmbeddedHost>::new();
+        let nothing = |_: &mut HostCall<'_, EmbeddedHost>| -> Result<(), HostError> { Ok(()) };
+        let next =
+            |_: &mut HostCall<'_, EmbeddedHost>, n: i32| -> Result<i32, HostError> { Ok(n + 1) };
+        let defined = functions
+            .define("env", "nothing", Grant::Always, HostCost::default(), nothing)
+            .and_then(|()| {
+                functions.define("env", "next", Grant::Always, HostCost::default(), next)
+            });
+        let loaded = defined
+            .and_then(|()| WasmPluginRegistry::builder().functions(functions).build())
+            .and_then(|registry| registry.load(PLUGIN, wasm, config).map(|()| registry));
+        let registry = loaded.unwrap_or_else(|error| panic!("{error}"));
+        let plugin = registry.get(PLUGIN).unwrap_or_else(|| panic!("it was just loaded"));
+        Self { registry, plugin }
+    }
+}
+
+/// The default configuration, with a grant to read the table.
+pub fn default_config() -> WasmInstanceConfig {
+    WasmInstanceConfig {
+        capabilities: WasmPluginCapabilities {
+            can_read_table: vec![guests::NAME.into()],
+            ..WasmPluginCapabilities::default()
+        },
+        ..WasmInstanceConfig::default()
+    }
+}
+
+/// The default configuration but for fuel, of which a loop of many host calls needs more.
+pub fn long_config() -> WasmInstanceConfig {
+    let mut config = default_config();
+    config.capabilities.fuel_limit = u64::MAX;
+    config
+}
+
+/// The default configuration without a deadline.
+pub fn untimed_config() -> WasmInstanceConfig {
+    let mut config = default_config();
+    config.capabilities.timeout_ms = 0;
+    config
+}

@@ -1,0 +1,172 @@
+//! wasmi as an experienced embedder writes it by hand: the baseline of every ratio.
+//!
+//! Functions and the memory are looked up once and kept; fuel is set before each call and read after
+//! it; host functions are made with `func_wrap` and find what they need in the store's data.
+
+use crate::guests;
+use std::collections::{BTreeMap, HashMap};
+use wasmi::{
+    Caller, Config, Engine, Error, Func, Instance, Linker, Memory, Module, ResumableCall, Store,
+    TypedFunc, TypedResumableCall, Val, WasmParams, WasmResults,
+};
+
+/// Fuel of a call: as much as no call here needs.
+const FUEL: u64 = 1 << 40;
+
+/// What the host functions work on.
+#[derive(Default)]
+pub struct Data {
+    memory: Option<Memory>,
+    counters: HashMap<Box<[u8]>, f64>,
+}
+
+/// An instance, and the functions of it that are called.
+pub struct Raw {
+    store: Store<Data>,
+    instance: Instance,
+}
+
+impl Raw {
+    /// An instance of [`guests::calls`].
+    pub fn calls() -> Self {
+        Self::new(&guests::calls())
+    }
+
+    /// An instance of [`guests::metrics`].
+    pub fn metrics() -> Self {
+        Self::new(&guests::metrics())
+    }
+
+    /// Compiles eagerly, with fuel, links and instantiates.
+    pub fn new(wasm: &[u8]) -> Self {
+        let mut config = Config::default();
+        config.consume_fuel(true);
+        config.compilation_mode(wasmi::CompilationMode::Eager);
+        let engine = Engine::new(&config);
+        let module = must(Module::new(&engine, wasm));
+        let mut store = Store::new(&engine, Data::default());
+        must(store.set_fuel(FUEL));
+        let instance = must(linker(&engine).instantiate_and_start(&mut store, &module));
+        store.data_mut().memory = instance.get_memory(&store, "memory");
+        Self { store, instance }
+    }
+
+    /// Looks a function up.
+    pub fn function<P: WasmParams, R: WasmResults>(&self, name: &str) -> TypedFunc<P, R> {
+        must(self.instance.get_typed_func(&self.store, name))
+    }
+
+    /// wasmi's bare call: whatever fuel is left, nothing set, nothing read.
+    #[inline]
+    pub fn bare<P: WasmParams, R: WasmResults>(
+        &mut self,
+        function: TypedFunc<P, R>,
+        params: P,
+    ) -> R {
+        must(function.call(&mut self.store, params))
+    }
+
+    /// A call with fuel: set before, read after. Returns the results and what was spent.
+    #[inline]
+    pub fn call<P: WasmParams, R: WasmResults>(
+        &mut self,
+        function: TypedFunc<P, R>,
+        params: P,
+    ) -> (R, u64) {
+        must(self.store.set_fuel(FUEL));
+        let results = must(function.call(&mut self.store, params));
+        (results, FUEL - must(self.store.get_fuel()))
+    }
+
+    /// The same through `call_resumable`, for a call that can be stopped and go on.
+    #[inline]
+    pub fn call_resumable<P: WasmParams, R: WasmResults>(
+        &mut self,
+        function: TypedFunc<P, R>,
+        params: P,
+    ) -> (R, u64) {
+        must(self.store.set_fuel(FUEL));
+        match must(function.call_resumable(&mut self.store, params)) {
+            TypedResumableCall::Finished(results) => (results, FUEL - must(self.store.get_fuel())),
+            _ => panic!("it was stopped"),
+        }
+    }
+
+    /// A call with fuel by the function's name, with values.
+    #[inline]
+    pub fn call_by_name(&mut self, name: &str, args: &[Val], results: &mut [Val]) -> u64 {
+        must(self.store.set_fuel(FUEL));
+        let function: Func = must(self.instance.get_func(&self.store, name).ok_or("no function"));
+        must(function.call(&mut self.store, args, results));
+        FUEL - must(self.store.get_fuel())
+    }
+
+    /// The same through `call_resumable`.
+    #[inline]
+    pub fn call_by_name_resumable(&mut self, name: &str, args: &[Val], results: &mut [Val]) -> u64 {
+        must(self.store.set_fuel(FUEL));
+        let function: Func = must(self.instance.get_func(&self.store, name).ok_or("no function"));
+        match must(function.call_resumable(&mut self.store, args, results)) {
+            ResumableCall::Finished => FUEL - must(self.store.get_fuel()),
+            _ => panic!("it was stopped"),
+        }
+    }
+
+    /// What a counter has been counted up to.
+    pub fn counter(&self, name: &str) -> f64 {
+        self.store.data().counters.get(name.as_bytes()).copied().unwrap_or_default()
+    }
+}
+
+fn linker(engine: &Engine) -> Linker<Data> {
+    let mut linker = Linker::new(engine);
+    must(linker.func_wrap("env", "nothing", |_: Caller<'_, Data>| Ok::<_, Error>(())));
+    must(linker.func_wrap("env", "next", |_: Caller<'_, Data>, n: i32| Ok::<_, Error>(n + 1)));
+    must(linker.func_wrap("soch_v1", "emit_metric", emit_metric));
+    linker
+}
+
+/// Bounds checked, name hashed, counter counted up: what an embedder writes who needs no more.
+fn emit_metric(
+    mut caller: Caller<'_, Data>,
+    _kind: i32,
+    name: i32,
+    name_len: i32,
+    value: f64,
+    _labels: i32,
+    _labels_len: i32,
+) -> Result<i32, Error> {
+    let memory = caller.data().memory.ok_or_else(|| Error::new("no memory"))?;
+    let (memory, data) = memory.data_and_store_mut(&mut caller);
+    let name = memory
+        .get(name as u32 as usize..)
+        .and_then(|rest| rest.get(..name_len as u32 as usize))
+        .ok_or_else(|| Error::new("out of bounds"))?;
+    match data.counters.get_mut(name) {
+        Some(counter) => *counter += value,
+        None => drop(data.counters.insert(name.into(), value)),
+    }
+    Ok(0)
+}
+
+/// The rows that a host keeps, in the plainest ordered map.
+pub struct Rows(BTreeMap<Vec<u8>, Vec<u8>>);
+
+impl Rows {
+    /// `count` rows with keys from 0 on.
+    pub fn new(count: u64) -> Self {
+        Self((0..count).map(|row| (row.to_be_bytes().into(), crate::row())).collect())
+    }
+
+    /// A direct look-up, and nothing else.
+    #[inline(never)]
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.0.get(key).map(Vec::as_slice)
+    }
+}
+
+/// A baseline that fails has nothing to say.
+#[track_caller]
+fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}
