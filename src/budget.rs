@@ -52,10 +52,20 @@ impl Meter {
         self.limit.saturating_sub(self.rest).saturating_sub(left)
     }
 
-    /// Takes over the slice when a host function begins.
+    /// Takes over the slice when a host function begins, and charges `fuel` for that, or nothing at
+    /// all if it does not fit.
     #[inline]
-    pub(crate) fn open(&mut self, slice: u64) {
-        self.slice = slice;
+    pub(crate) fn open(&mut self, slice: u64, fuel: u64) -> Result<(), HostError> {
+        match slice.checked_sub(fuel) {
+            Some(left) => {
+                self.slice = left;
+                Ok(())
+            }
+            None => {
+                self.slice = slice;
+                self.charge_rest(fuel)
+            }
+        }
     }
 
     /// Gives back what is left of the slice when a host function ends.
@@ -139,8 +149,12 @@ mod tests {
                     store -= fuel;
                 }
                 Work::Host(fuel) => {
-                    meter.open(store);
-                    let charged = meter.charge(fuel);
+                    // In two steps, as a host function is charged.
+                    let base = fuel / 3;
+                    let mut charged = meter.open(store, base);
+                    if charged.is_ok() {
+                        charged = meter.charge(fuel - base);
+                    }
                     store = meter.close();
                     if charged.is_err() {
                         return (meter.spent(store), false);

@@ -108,6 +108,24 @@ impl SlotCounts {
             ..Self::default()
         }
     }
+
+    /// Counts a call of a host function.
+    #[inline]
+    pub(crate) fn called(&self, function: usize) {
+        if let Some(counts) = self.functions.get(function) {
+            counts.calls.add(1);
+        }
+    }
+
+    /// Counts that a call of a host function, counted already, did not go well.
+    pub(crate) fn refused(&self, function: usize, denied: bool) {
+        if let Some(counts) = self.functions.get(function) {
+            match denied {
+                true => counts.denials.add(1),
+                false => counts.errors.add(1),
+            }
+        }
+    }
 }
 
 /// How long the calls of several slots took.

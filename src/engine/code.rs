@@ -1,14 +1,15 @@
 //! One compiled module, linked to the host functions it imports.
 
 use super::{
-    costs,
+    CallLimits, costs,
     inspect::{Shape, Signature, inspect, invalid},
     rewrite::{START_EXPORT, rewrite},
     store::StoreData,
 };
 use crate::{
-    Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
+    CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
     host::{FunctionSpec, Host, HostFunctions},
+    schedule::{MAX_WHOLE_FUEL, SLICE_FUEL},
     value::TypeList,
 };
 use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
@@ -24,6 +25,8 @@ pub(crate) struct Code<H: Host> {
     pub(super) module: Module,
     pub(super) linker: Linker<StoreData<H>>,
     pub(super) has_start: bool,
+    /// Whether an operator in it leaves native stack behind, which only slices give back.
+    leaks_stack: bool,
     functions: Box<[ExportedFunction]>,
     /// The functions it imports, by their index in the registry's table.
     imports: Box<[usize]>,
@@ -65,9 +68,29 @@ impl<H: Host> Code<H> {
             module,
             linker,
             has_start: shape.start.is_some(),
+            leaks_stack: shape.leaks_stack,
             functions: exported_functions(&shape),
             imports: imported_functions(&shape, table),
         })
+    }
+
+    /// What a call that the host makes may use.
+    pub(crate) fn limits(
+        &self,
+        config: &WasmInstanceConfig,
+        options: &CallOptions,
+    ) -> CallLimits<'static> {
+        let fuel = config.capabilities.fuel_limit;
+        let fuel = options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel));
+        let timeout_us = config.call_timeout_us(options);
+        let whole = timeout_us == 0 && fuel <= MAX_WHOLE_FUEL && !self.leaks_stack;
+        CallLimits {
+            fuel,
+            timeout_us,
+            tag: options.tag,
+            slice_fuel: if whole { fuel } else { SLICE_FUEL },
+            outer: None,
+        }
     }
 
     /// The functions it imports, each once, by their index in the registry's table.
@@ -158,6 +181,7 @@ fn link<H: Host>(
         let spec = FunctionSpec {
             index,
             cost: function.cost,
+            metered: config.enable_fuel,
             granted: function.checks_grant || function.grant.is_possible(config),
             audited,
         };

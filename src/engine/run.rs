@@ -57,15 +57,29 @@ fn next_slice<H>(store: &mut Store<StoreData<H>>, required: u64) -> Result<(), F
     store.set_fuel(next).map_err(|error| Failure::from(&error))
 }
 
-/// Calls a function with Rust types, slice by slice.
+/// Calls a function with Rust types, slice by slice if there is more than one.
 #[inline]
 pub(super) fn run_typed<H, P: WasmParams, R: WasmResults>(
     store: &mut Store<StoreData<H>>,
     function: TypedFunc<P, R>,
     params: P,
 ) -> Result<R, Failure> {
-    let first = typed(function.call_resumable(&mut *store, params))?;
-    run(store, first)
+    if store.data().call.whole {
+        return function.call(store, params).map_err(|error| Failure::from(&error));
+    }
+    match function.call_resumable(&mut *store, params) {
+        Ok(TypedResumableCall::Finished(results)) => Ok(results),
+        stopped => go_on(store, stopped),
+    }
+}
+
+/// Goes on with a call that did not end in its first slice.
+#[inline(never)]
+fn go_on<H, R: WasmResults>(
+    store: &mut Store<StoreData<H>>,
+    stopped: Result<TypedResumableCall<R>, wasmi::Error>,
+) -> Result<R, Failure> {
+    run(store, typed(stopped)?)
 }
 
 /// The first slice, or a further one, of a call whose results are Rust types.
