@@ -6,6 +6,7 @@ use crate::{
     host::Host,
     report,
     sync::Arc,
+    value::filled,
 };
 use alloc::{boxed::Box, format, vec::Vec};
 use core::ops::Deref;
@@ -89,11 +90,13 @@ impl<'p, H: Host> PluginLease<'p, H> {
         args: &[WasmValue],
         options: CallOptions,
     ) -> Result<WasmValues, Error> {
-        self.in_sandbox(function, |plugin, sandbox, index| {
-            report::check_arguments(sandbox.export(index), args)
-                .map_err(|error| plugin.name_error(error, function))?;
-            plugin.spend_options(function, &options, sandbox, |sandbox, limits| {
-                sandbox.call_values(index, args, limits)
+        filled(|results| {
+            self.in_sandbox(function, |plugin, sandbox, index| {
+                report::check_arguments(sandbox.export(index), args)
+                    .map_err(|error| plugin.name_error(error, function))?;
+                plugin.spend_options(function, &options, sandbox, |sandbox, limits| {
+                    sandbox.call_values(index, args, results, limits)
+                })
             })
         })
     }

@@ -15,6 +15,7 @@ use crate::{
     pool::Pool,
     report,
     sync::{Arc, AtomicBool, AtomicU64, HighWater, Once, Ordering, RwLock},
+    value::filled,
 };
 use alloc::{boxed::Box, vec::Vec};
 
@@ -179,7 +180,15 @@ impl<H: Host> WasmPluginInstance<H> {
     /// [`ErrorKind::Unloaded`]; [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`],
     /// [`ErrorKind::Deadline`], [`ErrorKind::Denied`], [`ErrorKind::Host`] as the call ends.
     pub fn call(&self, function: &str, args: &[WasmValue]) -> Result<WasmValues, Error> {
-        self.call_with(function, args, CallOptions::default())
+        filled(|results| {
+            self.in_sandbox(function, |sandbox, index| {
+                report::check_arguments(sandbox.export(index), args)
+                    .map_err(|error| self.name_error(error, function))?;
+                self.spend(function, sandbox, |sandbox, limits| {
+                    sandbox.call_values(index, args, results, limits)
+                })
+            })
+        })
     }
 
     /// Calls a function by name, under limits that `options` may narrow.
@@ -193,11 +202,13 @@ impl<H: Host> WasmPluginInstance<H> {
         args: &[WasmValue],
         options: CallOptions,
     ) -> Result<WasmValues, Error> {
-        self.in_sandbox(function, |sandbox, index| {
-            report::check_arguments(sandbox.export(index), args)
-                .map_err(|error| self.name_error(error, function))?;
-            self.spend_options(function, &options, sandbox, |sandbox, limits| {
-                sandbox.call_values(index, args, limits)
+        filled(|results| {
+            self.in_sandbox(function, |sandbox, index| {
+                report::check_arguments(sandbox.export(index), args)
+                    .map_err(|error| self.name_error(error, function))?;
+                self.spend_options(function, &options, sandbox, |sandbox, limits| {
+                    sandbox.call_values(index, args, results, limits)
+                })
             })
         })
     }

@@ -143,7 +143,9 @@ impl<H: Host> Slot<H> {
 impl<'p, H: Host> Held<'p, H> {
     /// The sandbox that is there or is to be, and what counts for it.
     #[inline]
-    pub(crate) fn sandbox(&mut self) -> Option<(&mut Option<Box<Sandbox<H>>>, &'p Arc<SlotCounts>)> {
+    pub(crate) fn sandbox(
+        &mut self,
+    ) -> Option<(&mut Option<Box<Sandbox<H>>>, &'p Arc<SlotCounts>)> {
         match self.place.as_deref_mut() {
             Some(Place::Here(sandbox)) => Some((sandbox, &self.slot.counts)),
             Some(Place::Out) | None => None,

@@ -118,6 +118,7 @@ impl Pace {
         };
         timed.add(us);
         counts.untimed_fuel.add(from_fuel);
+        counts.timed_fuel.add(spent.saturating_sub(from_fuel));
         if self.first.is_none() {
             counts.speed.sample(spent.saturating_sub(from_fuel), us);
         }

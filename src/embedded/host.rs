@@ -4,10 +4,7 @@ use super::{
     EmbeddedHost, Tenant, render,
     usage::{Refusal, Work},
 };
-use crate::{
-    Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query,
-    sync::Arc,
-};
+use crate::{Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query, sync::Arc};
 use core::fmt;
 
 /// What a guest pays for each index and collection of a table when it changes a row.

@@ -2,7 +2,11 @@
 
 use super::MetricSample;
 use crate::{HostError, Labels, Metric, MetricKind};
-use alloc::{boxed::Box, string::{String, ToString}, vec::Vec};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::hash::{BuildHasher, Hasher};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
@@ -81,10 +85,7 @@ type Key<'a> = (MetricKind, &'a [u8], &'a [u8]);
 
 /// The hash of a series. As few parts as there can be: each costs a step that waits for the last.
 #[inline]
-fn hash(
-    hasher: &DefaultHashBuilder,
-    (kind, name, labels): Key<'_>,
-) -> u64 {
+fn hash(hasher: &DefaultHashBuilder, (kind, name, labels): Key<'_>) -> u64 {
     let mut hasher = hasher.build_hasher();
     hasher.write(name);
     hasher.write(labels);

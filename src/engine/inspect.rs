@@ -435,7 +435,9 @@ fn check_operators(body: &wasmparser::FunctionBody<'_>, index: u64) -> Result<bo
             | Operator::Try { .. }
             | Operator::TryTable { .. } => depth = depth.saturating_add(1),
             Operator::End | Operator::Delegate { .. } => depth = depth.saturating_sub(1),
-            Operator::MemoryGrow { .. } | Operator::TableGrow { .. } | Operator::TableInit { .. } => {
+            Operator::MemoryGrow { .. }
+            | Operator::TableGrow { .. }
+            | Operator::TableInit { .. } => {
                 leaks_stack = true;
             }
             _ => {}

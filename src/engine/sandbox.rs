@@ -5,7 +5,7 @@ use super::{
     convention::{Convention, Input},
     failure::{BadAnswer, Evidence, Failure},
     rewrite::START_EXPORT,
-    run::{run, run_typed, untyped},
+    run::{run_typed, run_untyped},
     signature::{Params, Results},
     store::StoreData,
     values::{lift, lower, placeholder},
@@ -21,10 +21,10 @@ use crate::{
 };
 use alloc::{boxed::Box, format};
 use core::any::Any;
-use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
+use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc, Val};
 
 /// One call in so many is timed as a whole, beginning with a sandbox's first.
-const TIMED_EVERY: u32 = 64;
+const TIMED_EVERY: u32 = 256;
 
 /// What a call may use.
 #[derive(Debug, Clone)]
@@ -172,14 +172,17 @@ impl<H: Host> Sandbox<H> {
         })
     }
 
-    /// Calls an exported function with values, which must have its parameters' types.
+    /// Calls an exported function with values, which must have its parameters' types, and appends
+    /// its results to `results`.
+    #[inline]
     pub(crate) fn call_values(
         &mut self,
         index: usize,
         args: &[WasmValue],
+        results: &mut WasmValues,
         limits: &CallLimits<'_>,
-    ) -> Result<WasmValues, Failure> {
-        self.in_call(limits, |sandbox| sandbox.run_values(index, args))
+    ) -> Result<(), Failure> {
+        self.in_call(limits, |sandbox| sandbox.run_values(index, args, results))
     }
 
     /// Calls an exported function with Rust types, which must be its signature.
@@ -288,9 +291,7 @@ impl<H: Host> Sandbox<H> {
         };
         let StoreData { context, call, .. } = self.store.data_mut();
         self.spent = left.map_or(0, |left| call.meter.spent(left));
-        let us = call.pace.finish(context.clock(), self.spent, &call.counts);
-        call.counts.fuel.add(self.spent);
-        us
+        call.pace.finish(context.clock(), self.spent, &call.counts)
     }
 
     /// Counts how the guest was stopped, if it was stopped midway.
@@ -327,22 +328,29 @@ impl<H: Host> Sandbox<H> {
         Ok(typed)
     }
 
-    fn run_values(&mut self, index: usize, args: &[WasmValue]) -> Result<WasmValues, Failure> {
+    fn run_values(
+        &mut self,
+        index: usize,
+        args: &[WasmValue],
+        results: &mut WasmValues,
+    ) -> Result<(), Failure> {
         let function = *self.functions.get(index).ok_or_else(no_such_export)?;
-        let mut inputs = heapless::Vec::<_, MAX_VALUES>::new();
+        // Both in one place, filled where they lie: moving them costs more than the call.
+        let mut values = heapless::Vec::<Val, { 2 * MAX_VALUES }>::new();
         for arg in args {
-            let value = lower(&mut self.store, *arg)?;
-            inputs.push(value).map_err(|_| no_such_export())?;
+            values.push(lower(&mut self.store, *arg)?).map_err(|_| no_such_export())?;
         }
-        let results = self.code.functions().get(index).map_or(&[][..], |f| &f.results);
-        let mut outputs: heapless::Vec<_, MAX_VALUES> =
-            results.iter().copied().map(placeholder).collect();
-        let first = function.call_resumable(&mut self.store, &inputs, &mut outputs);
-        let first = untyped(first, &mut outputs)?;
-        run(&mut self.store, first)?;
-        let values: Option<WasmValues> =
-            outputs.iter().map(|value| lift(&self.store, value)).collect();
-        values.ok_or_else(no_such_export)
+        let types = self.code.functions().get(index).map_or(&[][..], |f| &f.results);
+        for ty in types {
+            values.push(placeholder(*ty)).map_err(|_| no_such_export())?;
+        }
+        let (inputs, outputs) = values.split_at_mut_checked(args.len()).unwrap_or_default();
+        run_untyped(&mut self.store, function, inputs, outputs)?;
+        for value in &*outputs {
+            let value = lift(&self.store, value).ok_or_else(no_such_export)?;
+            results.push(value).map_err(|_| no_such_export())?;
+        }
+        Ok(())
     }
 
     /// Reads an exported memory. `false` if the range is not inside; nothing if there is no such

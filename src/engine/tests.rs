@@ -46,8 +46,9 @@ fn call(
     let index = sandbox.code().find(function).unwrap();
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
     let limits = CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, outer: None };
-    let result = sandbox.call_values(index, &args, &limits);
-    (sandbox.spent(), result)
+    let mut results = WasmValues::new();
+    let result = sandbox.call_values(index, &args, &mut results, &limits);
+    (sandbox.spent(), result.map(|()| results))
 }
 
 /// Runs a function in a fresh sandbox; returns the fuel spent, and the results or the failure.

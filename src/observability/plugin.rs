@@ -165,10 +165,9 @@ impl<H: Host> WasmObservabilityPlugin<H> {
         }
         let mut visit = visit(plugin)?;
         let sandbox = visit.sandbox().map_err(|_| Loss::Failed)?;
-        let result =
-            plugin.spend_limits(function, plugin.limits(), sandbox, |sandbox, limits| {
-                sandbox.call_bytes(index, input, limits, take)
-            });
+        let result = plugin.spend_limits(function, plugin.limits(), sandbox, |sandbox, limits| {
+            sandbox.call_bytes(index, input, limits, take)
+        });
         result.map_err(|failure| lost(plugin, sandbox, function, failure))
     }
 
