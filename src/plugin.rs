@@ -98,7 +98,7 @@ impl<H: Host> WasmPluginInstance<H> {
         if self.ready.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.first_visit()?.sandbox()?;
+        self.make_first()?;
         self.ready.store(true, Ordering::Release);
         Ok(())
     }

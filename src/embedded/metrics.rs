@@ -171,7 +171,7 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn a_series_without_buckets_has_no_room_for_them() {
-        assert_eq!(size_of::<Series>(), 56);
+        assert_eq!(size_of::<Series>(), 48);
     }
 
     #[test]

@@ -213,8 +213,19 @@ impl<'b, H: Host> HostCall<'b, H> {
     /// Charges for `len` bytes that are looked at more than once, which cost more where they are many.
     #[inline]
     pub(super) fn charge_long(&mut self, len: usize) -> Result<(), HostError> {
-        self.charge_bytes(len)?;
-        self.charge(HostCost::long_bytes(len))
+        self.charge(self.spec.cost.bytes(len).saturating_add(HostCost::long_bytes(len)))
+    }
+
+    /// Charges for a name, and for `len` bytes as [`charge_long`](Self::charge_long) does.
+    #[inline]
+    pub(super) fn charge_name_and_long(
+        &mut self,
+        name_len: usize,
+        len: usize,
+    ) -> Result<(), HostError> {
+        let cost = self.spec.cost;
+        let fuel = cost.bytes(name_len).saturating_add(cost.bytes(len));
+        self.charge(fuel.saturating_add(HostCost::long_bytes(len)))
     }
 
     /// Charges for `n` rows, records or components at the function's cost.

@@ -53,10 +53,13 @@ impl<H: Host> WasmPluginInstance<H> {
         self.try_visit().map_err(|kind| self.unavailable(kind))
     }
 
-    /// Holds a free slot of a plugin that need not be ready.
-    pub(super) fn first_visit(&self) -> Result<Visit<'_, H>, Error> {
-        let held = self.pool.hold().ok_or_else(|| self.busy())?;
-        Ok(Visit { plugin: self, held })
+    /// Makes the first sandbox of a plugin that is not ready yet.
+    pub(super) fn make_first(&self) -> Result<(), Error> {
+        let mut held = self.pool.hold().ok_or_else(|| self.busy())?;
+        match held.sandbox() {
+            Some((sandbox, counts)) => self.usable(sandbox, counts).map(|_| ()),
+            None => Err(self.busy()),
+        }
     }
 
     /// Takes a sandbox, or the right to make one, out of a free slot; returns which slot.
