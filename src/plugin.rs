@@ -344,12 +344,9 @@ impl<H: Host> WasmPluginInstance<H> {
             self.trapped.store(false, Ordering::Relaxed);
         }
         let has_budget = self.context.config.fuel_budget.is_some();
-        let reserved;
+        let mut reserved = None;
         let limits = match has_budget {
-            true => {
-                reserved = CallLimits { fuel: self.reserve(limits.fuel), ..limits.clone() };
-                &reserved
-            }
+            true => self.reserve(limits, &mut reserved),
             false => limits,
         };
         let result = call(sandbox, limits);
@@ -362,13 +359,19 @@ impl<H: Host> WasmPluginInstance<H> {
         result
     }
 
-    /// Takes up to `fuel` out of the budget.
+    /// Takes a call's fuel out of the budget, or as much as is left, and puts what the call may use
+    /// then in `reserved`.
     #[inline(never)]
-    fn reserve(&self, fuel: u64) -> u64 {
+    fn reserve<'l, 'c>(
+        &self,
+        limits: &CallLimits<'c>,
+        reserved: &'l mut Option<CallLimits<'c>>,
+    ) -> &'l CallLimits<'c> {
         let taken = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            Some(left.saturating_sub(fuel))
+            Some(left.saturating_sub(limits.fuel))
         });
-        taken.unwrap_or_else(|left| left).min(fuel)
+        let fuel = taken.unwrap_or_else(|left| left).min(limits.fuel);
+        reserved.insert(CallLimits { fuel, ..limits.clone() })
     }
 
     /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
