@@ -1,8 +1,8 @@
 #!/bin/bash
 # Everything that must hold before a change is taken; CI runs the same.
 #
-#   ./test.sh          all of it, a quarter of an hour from a fresh clone on two cores
-#   ./test.sh host     without the parts that need Debian's compilers for devices and guests
+#   ./test.sh          all of it, half an hour from a fresh clone on two cores
+#   ./test.sh host     without devices, guests and benchmarks, which need Debian's compilers and valgrind
 #   ./test.sh quick    for the inner loop: formatting, clippy, debug tests, quickstart
 #
 #   --without-third-party   leaves out the modules from npm, for machines without a network
@@ -32,7 +32,7 @@ main() {
     case $scope in
         quick) quick ;;
         host) host ;;
-        all) host; devices_and_guests ;;
+        all) host; devices_and_guests; benchmarks ;;
     esac
     summary
 }
@@ -78,12 +78,29 @@ devices_and_guests() {
     done
 }
 
+# What benchmarks show is measured by `benches/`; here it is only checked that they run and are right.
+benchmarks() {
+    part "benches: clippy" cargo clippy --locked --all-targets --workspace "${benches[@]}" -- -D warnings
+    part "benches: peers in C" cargo test --locked --profile quick -p peer-wasm3 -p peer-wamr "${benches[@]}"
+    part "benches: every result, in every runtime" cargo bench --locked --profile quick -p benches "${benches[@]}" -- --test
+    local recorded
+    recorded=$(sed -n '2s/^# //p' benches/guard/instructions.txt)
+    if [ "$(uname -m)" != x86_64 ] || [ "$(rustc -V)" != "$recorded" ]; then
+        leave_out "hot paths: instruction counts" "recorded on x86_64 with $recorded"
+    else
+        part "hot paths: instruction counts" instruction_counts
+    fi
+}
+
+benches=(--manifest-path benches/Cargo.toml --target-dir "$target/benches")
+
 # --- parts ---------------------------------------------------------------------------------------------------------
 
 formatting() {
     cargo fmt --check -- --color never
     cargo fmt --check --manifest-path fixtures/tool/Cargo.toml -- --color never
     cargo fmt --check --all --manifest-path fixtures/rust/Cargo.toml -- --color never
+    cargo fmt --check --all --manifest-path benches/Cargo.toml -- --color never
 }
 
 # A test thread has the stack that the variable says; the main thread only starts them. Set through a runner, since
@@ -144,6 +161,17 @@ dispatch_check() {
 third_party() {
     need npm npm || return 1
     tests/third_party.sh
+}
+
+# The runner of the benchmark library must be of the library's version.
+instruction_counts() {
+    need valgrind valgrind || return 1
+    local version runner=$target/tools/bin/gungraun-runner
+    version=$(sed -n 's/^gungraun = "=\(.*\)"$/\1/p' benches/guard/Cargo.toml)
+    [ "$("$runner" --version 2>/dev/null)" = "gungraun-runner $version" ] ||
+        cargo install --locked --root "$target/tools" --version "$version" gungraun-runner
+    GUNGRAUN_RUNNER=$runner CARGO_TARGET_DIR=$target/benches cargo run --locked -p guard \
+        --manifest-path benches/Cargo.toml
 }
 
 fixtures() {

@@ -28,9 +28,9 @@ pub(crate) struct Code<H: Host> {
     /// Whether an operator in it leaves native stack behind, which only slices give back.
     leaks_stack: bool,
     functions: Box<[ExportedFunction]>,
-    /// The length of each function's name and where it is in `functions`, by length and then by name:
-    /// most names that are not the one looked for are told by their length.
-    by_length: Box<[(usize, usize)]>,
+    /// The digest of each function's name and where it is in `functions`, by digest and then by name:
+    /// a look-up compares numbers, and at its end one name.
+    by_digest: Box<[(u64, usize)]>,
     /// The functions it imports, by their index in the registry's table.
     imports: Box<[usize]>,
 }
@@ -73,7 +73,7 @@ impl<H: Host> Code<H> {
             linker,
             has_start: shape.start.is_some(),
             leaks_stack: shape.leaks_stack,
-            by_length: by_length(&functions),
+            by_digest: by_digest(&functions),
             functions,
             imports: imported_functions(&shape, table),
         })
@@ -111,11 +111,12 @@ impl<H: Host> Code<H> {
     /// The index of an exported function.
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        let order = |(len, at): &(usize, usize)| {
-            len.cmp(&name.len()).then_with(|| name_at(&self.functions, *at).cmp(name))
+        let wanted = digest(name);
+        let order = |(digest, at): &(u64, usize)| {
+            digest.cmp(&wanted).then_with(|| name_at(&self.functions, *at).cmp(name))
         };
-        let found = self.by_length.binary_search_by(order).ok()?;
-        self.by_length.get(found).map(|(_, at)| *at)
+        let found = self.by_digest.binary_search_by(order).ok()?;
+        self.by_digest.get(found).map(|(_, at)| *at)
     }
 }
 
@@ -228,12 +229,25 @@ pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
     functions.into_boxed_slice()
 }
 
-/// The lengths of the names and where each function is, by length and then by name.
-fn by_length(functions: &[ExportedFunction]) -> Box<[(usize, usize)]> {
-    let mut order: Box<[_]> = functions.iter().map(|f| f.name.len()).zip(0..).collect();
-    // Stable: those of one length stay sorted by name.
-    order.sort_by_key(|(len, _)| *len);
+fn by_digest(functions: &[ExportedFunction]) -> Box<[(u64, usize)]> {
+    let mut order: Box<[_]> = functions.iter().map(|f| digest(&f.name)).zip(0..).collect();
+    // Stable: those of one digest stay sorted by name.
+    order.sort_by_key(|(digest, _)| *digest);
     order
+}
+
+/// A number made of a name's length and of up to 16 of its bytes, half of them from its end. Names
+/// that have the same are told apart by comparing them.
+#[inline]
+fn digest(name: &str) -> u64 {
+    let bytes = name.as_bytes();
+    let ends = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29)
+        }
+        _ => bytes.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
+    };
+    ends ^ (bytes.len() as u64).rotate_left(56)
 }
 
 #[inline]

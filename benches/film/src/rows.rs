@@ -24,7 +24,7 @@ pub struct Operation {
 pub type Run = Box<dyn FnMut(u32)>;
 
 /// Every operation, by hand (`raw`) and through the library (`ours`).
-pub const OPERATIONS: [Operation; 23] = [
+pub const OPERATIONS: [Operation; 24] = [
     operation("raw bare", raw_bare),
     operation("raw call", raw_call),
     operation("raw resumable", raw_resumable),
@@ -41,6 +41,7 @@ pub const OPERATIONS: [Operation; 23] = [
     operation("ours pool", || our_pool(ours::default_config())),
     operation("ours by name", our_by_name),
     operation("ours plugin by name", our_plugin_by_name),
+    operation("ours bytes", our_bytes),
     operation("ours loop", || our_loop(Ours::calls(ours::long_config()), "empty")),
     operation("ours nothing", || our_loop(Ours::calls(ours::long_config()), "nothing")),
     operation("ours next", || our_loop(Ours::calls(ours::long_config()), "next")),
@@ -162,5 +163,18 @@ fn our_loop(ours: Ours, function: &str) -> Run {
     let mut lease = ours.plugin.lease_owned().unwrap();
     Box::new(move |n| {
         assert_eq!(function.call_in(&mut lease, n as i32).unwrap(), n as i32);
+    })
+}
+
+fn our_bytes() -> Run {
+    let echo = include_bytes!("../../../fixtures/wasm/echo.wasm");
+    let ours = Ours::new(echo, ours::default_config());
+    let mut lease = ours.plugin.lease_owned().unwrap();
+    let mut output = [0; 64];
+    Box::new(move |n| {
+        for _ in 0..n {
+            let answered = lease.call_bytes_into(black_box("echo"), b"", &mut output);
+            assert_eq!(answered.unwrap(), 0);
+        }
     })
 }

@@ -48,7 +48,7 @@ fn run(option: Option<&str>) -> Result<ExitCode, String> {
 /// Runs the benchmark and reads what it says.
 fn count() -> Result<Counts, String> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["bench", "--package", "guard", "--bench", "hot_paths", "--"]);
+    cargo.args(["bench", "--locked", "--package", "guard", "--bench", "hot_paths", "--"]);
     cargo.arg("--output-format=json").current_dir(Path::new(env!("CARGO_MANIFEST_DIR")));
     let output = cargo.stderr(Stdio::inherit()).output().map_err(|error| error.to_string())?;
     if !output.status.success() {
