@@ -23,6 +23,8 @@ const MODULE: &str = r#"(module
             (then (i32.add (i32.const 1) (call $deep (i32.sub (local.get $n) (i32.const 1)))))
             (else (i32.const 0))))
     (func (export "divide") (param $n i32) (result i32) (i32.div_u (i32.const 1) (local.get $n)))
+    (memory 1)
+    (func (export "load") (param $n i32) (result i32) (i32.load (local.get $n)))
     (func (export "trap") unreachable)
     (func (export "empty"))
     (func (export "odd") (param i64)))"#;
@@ -55,6 +57,37 @@ fn a_trap_is_an_error_and_the_instance_goes_on() {
     assert!(instance.call_void(&trap).unwrap_err().contains("unreachable"));
     assert!(instance.call_i32_i32(&divide, 0).unwrap_err().contains("divide by zero"));
     assert_eq!(instance.call_i32_i32(&divide, 1), Ok(1));
+}
+
+#[test]
+fn an_access_out_of_bounds_is_an_error() {
+    let mut instance = instance();
+    let load = instance.function("load").unwrap();
+    for address in [65_533, -1, -65_536] {
+        assert!(instance.call_i32_i32(&load, address).unwrap_err().contains("out of bounds"));
+        assert_eq!(instance.call_i32_i32(&load, 65_532), Ok(0));
+    }
+}
+
+#[test]
+fn an_import_that_is_not_linked_is_an_error_when_called() {
+    let text = r#"(module (import "x" "y" (func $y)) (func (export "f") (call $y))
+        (func (export "g")))"#;
+    let mut instance = Instance::new(&wat::parse_str(text).unwrap(), STACK).unwrap();
+    let works = instance.function("g").unwrap();
+    assert_eq!(instance.call_void(&works), Ok(()));
+    let function = instance.function("f");
+    assert!(function.and_then(|f| instance.call_void(&f)).is_err());
+}
+
+#[test]
+fn a_start_function_runs() {
+    let text = r#"(module (global $n (mut i32) (i32.const 0))
+        (start $s) (func $s (global.set $n (i32.const 7)))
+        (func (export "get") (param i32) (result i32) (global.get $n)))"#;
+    let mut instance = Instance::new(&wat::parse_str(text).unwrap(), STACK).unwrap();
+    let get = instance.function("get").unwrap();
+    assert_eq!(instance.call_i32_i32(&get, 0), Ok(7));
 }
 
 #[test]

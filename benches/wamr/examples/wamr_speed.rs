@@ -1,8 +1,8 @@
-//! Rough speeds, to see that this is the fast build: `cargo run --release --example speed`.
+//! Rough speeds, to see that this is the fast build: `cargo run --release --example wamr_speed`.
 
 use std::time::Instant;
 
-use peer_wasm3::{COMPILER, Instance};
+use peer_wamr::{COMPILER, Instance};
 
 const TURNS: i32 = 10_000_000;
 
