@@ -20,7 +20,7 @@ fn main() {
     let mut build = cc::Build::new();
     build.include(&source).files(FILES.map(|file| source.join(format!("m3_{file}.c"))));
     // The fast build whatever cargo's profile: without optimisation gcc makes a dispatch a call
-    // and not a jump, and a loop overflows the host's stack.
+    // and not a jump, and a long function overflows the host's stack.
     build.opt_level(3).debug(false).define("NDEBUG", None).warnings(false);
     build.define("d_m3LogOutput", "0").define("d_m3MaxNativeStack", HOST_STACK_BYTES);
     println!("cargo::rustc-env=PEER_WASM3_COMPILER={}", c_peer::compiler(&build));

@@ -34,6 +34,19 @@ fn instance() -> Instance {
 }
 
 #[test]
+fn a_long_function_leaves_the_hosts_stack_alone() {
+    let line = "(global.set $n (i32.add (global.get $n) (local.get 0)))";
+    let text = format!(
+        r#"(module (global $n (mut i32) (i32.const 0))
+            (func (export "f") (param i32) (result i32) {} (global.get $n)))"#,
+        line.repeat(100_000)
+    );
+    let mut instance = Instance::new(&wat::parse_str(text).unwrap(), STACK).unwrap();
+    let function = instance.function("f").unwrap();
+    assert_eq!(instance.call_i32_i32(&function, 2), Ok(200_000));
+}
+
+#[test]
 fn a_loop_of_ten_million_turns_leaves_the_hosts_stack_alone() {
     let mut instance = instance();
     let sum = instance.function("sum").unwrap();

@@ -1,7 +1,7 @@
 //! wasm3 for benchmarks: one module in an environment and a runtime of its own.
 //!
-//! wasm3 has no fuel and no other way to stop a running function. It compiles a function when it
-//! is first called or looked up, so a first call is not one to measure.
+//! wasm3 has no fuel, and nothing stops a loop: it asks a hook of the host's at calls only. It
+//! compiles a function when it is first called or looked up, so a first call is not one to measure.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(missing_docs)]
