@@ -47,7 +47,7 @@ pub fn film_run(name: &str) -> Run {
 }
 
 fn guest_call() -> Vec<Case> {
-    let peers: Peers = vec![
+    let mut peers: Peers = vec![
         Rc::new(Raw::Fuel),
         Rc::new(Raw::Bare),
         Rc::new(Raw::Resumable),
@@ -62,6 +62,7 @@ fn guest_call() -> Vec<Case> {
         Rc::new(Tinywasm),
         wasmtime(Target::Cranelift, true),
     ];
+    peers.extend(c_peers());
     let mut cases = each(Group::GuestCall, "nop(i32)", &peers, |peer| peer.nop());
     cases.extend(each(Group::GuestCall, "add(i32, i32)", &peers, |peer| peer.add()));
     for (bytes, task) in SIZES {
@@ -71,13 +72,14 @@ fn guest_call() -> Vec<Case> {
 }
 
 fn host_call() -> Vec<Case> {
-    let peers: Peers = vec![
+    let mut peers: Peers = vec![
         Rc::new(Raw::Fuel),
         Rc::new(Ours::Default),
         wasmtime(Target::Pulley, true),
         Rc::new(Tinywasm),
         wasmtime(Target::Cranelift, true),
     ];
+    peers.extend(c_peers());
     let tasks = [(LOOP, "empty"), ("nothing()", "nothing"), ("next(i32)", "next")];
     let mut cases = Vec::new();
     for (task, name) in tasks {
@@ -107,7 +109,7 @@ fn instantiate() -> Vec<Case> {
 }
 
 fn load() -> Vec<Case> {
-    let peers: Peers = vec![
+    let mut peers: Peers = vec![
         Rc::new(Raw::Fuel),
         Rc::new(Raw::LazilyTranslated),
         Rc::new(Raw::Lazy),
@@ -117,6 +119,7 @@ fn load() -> Vec<Case> {
         Rc::new(Tinywasm),
         wasmtime(Target::Cranelift, true),
     ];
+    peers.extend(c_peers());
     let mut cases = Vec::new();
     for module in [Module::pages(1), Module::metrics(), Module::workload()] {
         let (task, kilobytes) = (module.name.clone(), module.kilobytes());
@@ -128,7 +131,7 @@ fn load() -> Vec<Case> {
 }
 
 fn compute() -> Vec<Case> {
-    let peers: Peers = vec![
+    let mut peers: Peers = vec![
         Rc::new(Raw::Fuel),
         Rc::new(Raw::Unmetered),
         Rc::new(Ours::Long),
@@ -139,6 +142,7 @@ fn compute() -> Vec<Case> {
         wasmtime(Target::Cranelift, false),
         Rc::new(Native),
     ];
+    peers.extend(c_peers());
     let mut cases = Vec::new();
     for kernel in kernels::all() {
         cases.extend(each(Group::Compute, kernel.name, &peers, move |peer| peer.kernel(&kernel)));
@@ -164,6 +168,14 @@ fn tenants() -> Vec<Case> {
         cases.extend(each(Group::Tenants, &task, &peers, move |peer| peer.tenants(count)));
     }
     cases
+}
+
+/// The peers written in C, where they are built.
+fn c_peers() -> Peers {
+    #[cfg(feature = "c-peers")]
+    return vec![Rc::new(crate::runtimes::wasm3::Wasm3), Rc::new(crate::runtimes::wamr::Wamr)];
+    #[cfg(not(feature = "c-peers"))]
+    Vec::new()
 }
 
 fn wasmtime(target: Target, metered: bool) -> Rc<dyn Peer> {

@@ -10,7 +10,8 @@ use std::{
 
 const LOCK: &str = include_str!("../../Cargo.lock");
 const MANIFEST: &str = include_str!("../../Cargo.toml");
-const PEERS: [&str; 4] = ["wasmi", "wasmtime", "tinywasm", "wasm-plugin-runtime"];
+const PACKAGES: [&str; 6] =
+    ["wasm-plugin-runtime", "wasmi", "wasmtime", "tinywasm", "wasm3x-sys", "wamrx-sys"];
 
 /// Writes the report's header.
 pub(super) fn header(text: &mut String, effort: Effort) -> fmt::Result {
@@ -29,8 +30,8 @@ pub(super) fn header(text: &mut String, effort: Effort) -> fmt::Result {
     writeln!(text, "| system | {} {}, {} |", env::consts::OS, kernel(), env::consts::ARCH)?;
     writeln!(text, "| compiler | {} |", env!("BENCHES_RUSTC"))?;
     writeln!(text, "| profile | {} |", profile())?;
-    for peer in PEERS {
-        writeln!(text, "| {peer} | {} |", version(peer))?;
+    for package in PACKAGES {
+        writeln!(text, "| {package} | {} |", version(package))?;
     }
     writeln!(text, "| date | {} |\n", date())
 }

@@ -5,10 +5,7 @@ use super::{
     measure::{Cell, geometric_mean},
     table::find,
 };
-use crate::{
-    case::{Group, Runtime},
-    groups,
-};
+use crate::case::{Group, Runtime};
 use std::fmt::{self, Write};
 
 /// A ratio and what it should be.
@@ -167,9 +164,4 @@ fn ours_over(cells: &[Cell], runtime: Runtime, how: &str) -> f64 {
         let ns = |runtime, how: &str| find(cells, Group::Compute, kernel.name, runtime, how);
         ns(Runtime::Ours, "") / ns(runtime, how)
     }))
-}
-
-#[allow(unused)]
-fn unused() {
-    let _ = groups::LOOP;
 }

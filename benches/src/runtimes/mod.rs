@@ -4,6 +4,10 @@ pub mod native;
 pub mod ours;
 pub mod raw;
 pub mod tinywasm;
+#[cfg(feature = "c-peers")]
+pub mod wamr;
+#[cfg(feature = "c-peers")]
+pub mod wasm3;
 pub mod wasmtime;
 
 use crate::{

@@ -124,7 +124,8 @@ impl Peer for Raw {
     /// With an engine, a module, a store and an instance each.
     fn tenants(&self, count: u32) -> Option<Run> {
         let tenant = |_| {
-            let guest = Guest::new(COUNTER, true);
+            let mut guest = Guest::new(COUNTER, true);
+            assert_eq!(guest.call(guest.function::<(), i32>("get"), ()), 0);
             let increment = guest.function::<(), i32>("increment");
             (guest, increment)
         };

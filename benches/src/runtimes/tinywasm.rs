@@ -85,7 +85,9 @@ impl Peer for Tinywasm {
     /// With a module, a store and an instance each.
     fn tenants(&self, count: u32) -> Option<Run> {
         let tenant = |_| {
-            let guest = Guest::new(COUNTER);
+            let mut guest = Guest::new(COUNTER);
+            let get = must(guest.instance.func::<(), i32>(&guest.store, "get"));
+            assert_eq!(must(get.call(&mut guest.store, ())), 0);
             let increment = must(guest.instance.func::<(), i32>(&guest.store, "increment"));
             (guest, increment)
         };

@@ -129,6 +129,8 @@ impl Peer for Wasmtime {
     fn tenants(&self, count: u32) -> Option<Run> {
         let tenant = |_| {
             let mut guest = self.guest(COUNTER);
+            let get = guest.function::<(), i32>("get");
+            assert_eq!(guest.call(&get, ()), 0);
             let increment = guest.function::<(), i32>("increment");
             (guest, increment)
         };
