@@ -1,7 +1,7 @@
 //! What `compute` runs: the only file that knows where kernels come from.
 
-/// The module that exports every kernel.
-pub const WASM: &[u8] = include_bytes!("../../fixtures/wasm/kernels.wasm");
+/// The module that exports every kernel, and `nop: (i32) -> i64`.
+pub const WASM: &[u8] = include_bytes!("../../fixtures/wasm/workload.wasm");
 
 /// A function `(i32) -> i64`, an argument and the answer it must give.
 #[derive(Debug, Clone, Copy)]
@@ -13,15 +13,14 @@ pub struct Kernel {
     /// The answer.
     pub answer: i64,
     /// The same function, compiled for this machine.
-    pub native: fn(i32) -> i64,
+    pub native: extern "C" fn(i32) -> i64,
 }
 
 /// The kernels.
 pub fn all() -> Vec<Kernel> {
-    vec![Kernel {
-        name: "mix",
-        argument: 100_000,
-        answer: 5_643_991_864_081_970_999,
-        native: |_| 5_643_991_864_081_970_999,
-    }]
+    let kernel = |(name, argument, answer)| {
+        let native = workload::kernel(name).unwrap_or_else(|| panic!("no kernel `{name}`"));
+        Kernel { name, argument, answer, native }
+    };
+    workload::CASES.into_iter().map(kernel).collect()
 }

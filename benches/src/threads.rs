@@ -13,6 +13,8 @@ use wasmi::{CompilationMode, Module};
 
 /// How many threads there are.
 const THREADS: [usize; 2] = [1, 2];
+/// How many calls each thread makes at least, so that starting it does not count.
+const CALLS: u32 = 20_000;
 
 /// The cases. The time is that of one call in one thread: with threads that do not disturb one
 /// another it is the same however many there are.
@@ -22,7 +24,9 @@ pub fn cases() -> Vec<Case> {
         let mut add = |runtime, how, make: fn(usize) -> Run| {
             let task = format!("{threads} thread{}", if threads == 1 { "" } else { "s" });
             let line = Line { runtime, how };
-            cases.push(Case::new(Group::Threads, task, line, move || Some(make(threads))));
+            let mut case = Case::new(Group::Threads, task, line, move || Some(make(threads)));
+            case.units = f64::from(CALLS);
+            cases.push(case);
         };
         add(Runtime::Raw, "an engine each, fuel", |threads| raw(threads, false));
         add(Runtime::Raw, "one engine for all, fuel", |threads| raw(threads, true));
@@ -67,13 +71,13 @@ fn ours(threads: usize, shared: bool) -> Run {
     })
 }
 
-/// Each thread calls as often as it is told; the time is that of the slowest.
+/// Each thread calls [`CALLS`] times as often as it is told; the time is that of the slowest.
 fn in_threads<T: Send + 'static>(mut of_threads: Vec<T>, call: fn(&mut T) -> i32) -> Run {
     Box::new(move |n| {
         thread::scope(|scope| {
             for of_thread in &mut of_threads {
                 scope.spawn(move || {
-                    for _ in 0..n {
+                    for _ in 0..n * CALLS {
                         assert_eq!(call(of_thread), 0);
                     }
                 });
