@@ -29,6 +29,8 @@ pub(super) fn header(text: &mut String, effort: Effort) -> fmt::Result {
     writeln!(text, "| device | {}, {cores} cores |", cpu())?;
     writeln!(text, "| system | {} {}, {} |", env::consts::OS, kernel(), env::consts::ARCH)?;
     writeln!(text, "| compiler | {} |", env!("BENCHES_RUSTC"))?;
+    #[cfg(feature = "c-peers")]
+    writeln!(text, "| compiler of wasm3 and WAMR | {} |", peer_wasm3::COMPILER)?;
     writeln!(text, "| profile | {} |", profile())?;
     for package in PACKAGES {
         writeln!(text, "| {package} | {} |", version(package))?;

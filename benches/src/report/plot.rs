@@ -11,7 +11,9 @@ use plotters::{
 };
 use std::{error::Error, path::Path};
 
-const SIZE: (u32, u32) = (960, 440);
+const SIZE: (u32, u32) = (1100, 440);
+/// How wide the names of the series are, at the right.
+const LEGEND: u32 = 210;
 const FONT: &str = "sans-serif";
 
 /// A plot.
@@ -26,6 +28,7 @@ pub(super) struct Bars {
 /// The bars of a runtime: one in each group, none where a value is not finite.
 pub(super) struct Series {
     pub(super) runtime: Runtime,
+    pub(super) name: String,
     pub(super) values: Vec<f64>,
 }
 
@@ -66,7 +69,7 @@ where
     let mut chart = ChartBuilder::on(area)
         .caption(bars.title, (FONT, 22))
         .margin(12)
-        .margin_right(24)
+        .margin_right(LEGEND)
         .x_label_area_size(36)
         .y_label_area_size(72)
         .build_cartesian_2d(0.0..groups as f64, scale)?;
@@ -87,19 +90,22 @@ where
             Rectangle::new([(left, floor), (left + width * 0.92, *value)], colour.filled())
         };
         let values = series.values.iter().enumerate().filter(|(_, value)| value.is_finite());
-        chart
-            .draw_series(values.map(bar))?
-            .label(series.runtime.name())
-            .legend(move |(x, y)| Rectangle::new([(x, y - 6), (x + 12, y + 6)], colour.filled()));
+        chart.draw_series(values.map(bar))?;
     }
     names(area, &chart, bars, floor)?;
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font((FONT, 14))
-        .draw()?;
+    legend(area, bars)
+}
+
+/// The series' names beside the bars.
+fn legend(area: &DrawingArea<SVGBackend<'_>, Shift>, bars: &Bars) -> Result<(), Box<dyn Error>> {
+    let style = (FONT, 14).into_text_style(area).pos(Pos::new(HPos::Left, VPos::Center));
+    let left = (SIZE.0 - LEGEND + 16) as i32;
+    for (at, series) in bars.series.iter().enumerate() {
+        let middle = 70 + 24 * at as i32;
+        let square = [(left, middle - 6), (left + 12, middle + 6)];
+        area.draw(&Rectangle::new(square, colour(series.runtime).filled()))?;
+        area.draw_text(&series.name, &style, (left + 20, middle))?;
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use super::{
     table::find,
     tenants::Tenants,
 };
-use crate::case::{Group, Runtime};
+use crate::case::{Group, Line, Runtime};
 use std::{error::Error, fs, path::Path};
 
 /// The plots that belong to a group: file names without ending, and what they show.
@@ -30,11 +30,11 @@ pub(super) fn draw(folder: &Path, cells: &[Cell], heap: &[Tenants]) -> Result<()
 /// The interpreters and the JIT, each in the way that is compared.
 const COMPARED: [(Runtime, &str); 7] = [
     (Runtime::Raw, "fuel"),
-    (Runtime::Ours, ""),
+    (Runtime::Ours, "fuel"),
     (Runtime::Pulley, "fuel"),
-    (Runtime::Tinywasm, ""),
-    (Runtime::Wasm3, ""),
-    (Runtime::Wamr, ""),
+    (Runtime::Tinywasm, "no fuel"),
+    (Runtime::Wasm3, "no fuel"),
+    (Runtime::Wamr, "no fuel"),
     (Runtime::Cranelift, "fuel"),
 ];
 
@@ -66,6 +66,7 @@ fn calls(cells: &[Cell]) -> Bars {
         unit: "ns, log scale",
         logarithmic: true,
         series: series(|runtime, how| {
+            // Each way of calling through this library meters fuel; the first is through a lease.
             let how = if runtime == Runtime::Ours { "" } else { how };
             tasks.iter().map(|(group, task, _)| find(cells, *group, task, runtime, how)).collect()
         }),
@@ -92,7 +93,10 @@ fn tenants(all: &[Tenants]) -> Bars {
 fn series(values: impl Fn(Runtime, &str) -> Vec<f64>) -> Vec<plot::Series> {
     COMPARED
         .into_iter()
-        .map(|(runtime, how)| plot::Series { runtime, values: values(runtime, how) })
+        .map(|(runtime, how)| {
+            let name = Line { runtime, how }.to_string();
+            plot::Series { runtime, name, values: values(runtime, how) }
+        })
         .filter(|series| series.values.iter().any(|value| value.is_finite()))
         .collect()
 }

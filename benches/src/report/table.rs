@@ -64,12 +64,14 @@ fn about(group: Group) -> (&'static str, &'static str) {
         Group::Load => (
             "Load",
             "From bytes to something that can be instantiated, on one thread. In this library that \
-             includes the checks of admission, SHA-256, the linker, and unloading.",
+             includes the checks of admission, SHA-256, the linker, and unloading; in wasm3 and \
+             WAMR an instance. wasm3 and what is lazy compile a function when it is first needed.",
         ),
         Group::Compute => (
             "Compute",
             "The same Rust source for all. \"fuel\" says that the runtime counts what the guest \
-             spends and would stop it; the others cannot be stopped.",
+             spends and would stop it; the others cannot be stopped. WAMR is its fast interpreter, \
+             which checks bounds in code, as the others do.",
         ),
         Group::Tenants => {
             ("Idle tenants", "Calls of `counter` go round plugins that were loaded each by itself.")

@@ -8,7 +8,7 @@ use crate::{
 };
 use std::hint::black_box;
 use wasmtime::{
-    Config, Engine, Instance, InstancePre, Linker, Memory, Store, TypedFunc, WasmParams,
+    Caller, Config, Engine, Instance, InstancePre, Linker, Memory, Store, TypedFunc, WasmParams,
     WasmResults,
 };
 
@@ -46,8 +46,8 @@ impl Wasmtime {
     fn prepare(&self, wasm: &[u8]) -> InstancePre<()> {
         let module = must(wasmtime::Module::new(&self.engine, wasm));
         let mut linker = Linker::new(&self.engine);
-        must(linker.func_wrap("env", "nothing", || {}));
-        must(linker.func_wrap("env", "next", |n: i32| n + 1));
+        must(linker.func_wrap("env", "nothing", |_: Caller<'_, ()>| {}));
+        must(linker.func_wrap("env", "next", |_: Caller<'_, ()>, n: i32| n + 1));
         must(linker.instantiate_pre(&module))
     }
 }
