@@ -61,6 +61,7 @@ host() {
     fi
     part "tests, release, portable dispatch" cargo test --release --lib --tests --features portable-dispatch
     part "feature combinations" feature_combinations
+    part "workload: native tests" workload
     part "unsound build: refuses" dispatch_check refuses
     part "unsound build, portable dispatch: runs" dispatch_check runs --features portable-dispatch
     if [ $third_party = yes ]; then
@@ -124,6 +125,13 @@ feature_combinations() {
     cargo check --no-default-features --features simd
     cargo check --features mmap
     cargo check --all-features
+}
+
+# The checksums that the benchmarks expect of the guest.
+workload() {
+    local crate=(--locked --manifest-path fixtures/rust/Cargo.toml --package workload --target-dir "$target/workload")
+    cargo clippy "${crate[@]}" --all-targets -- -D warnings
+    cargo test "${crate[@]}"
 }
 
 # Tail calls are lost with debug assertions: the library must notice instead of overflowing the stack.

@@ -52,10 +52,20 @@ impl Meter {
         self.limit.saturating_sub(self.rest).saturating_sub(left)
     }
 
-    /// Takes over the slice when a host function begins.
+    /// Takes over the slice when a host function begins, and charges `fuel` for that, or nothing at
+    /// all if it does not fit.
     #[inline]
-    pub(crate) fn open(&mut self, slice: u64) {
-        self.slice = slice;
+    pub(crate) fn open(&mut self, slice: u64, fuel: u64) -> Result<(), HostError> {
+        match slice.checked_sub(fuel) {
+            Some(left) => {
+                self.slice = left;
+                Ok(())
+            }
+            None => {
+                self.slice = slice;
+                self.charge_rest(fuel)
+            }
+        }
     }
 
     /// Gives back what is left of the slice when a host function ends.
@@ -115,11 +125,15 @@ mod tests {
     #[derive(Debug, Clone)]
     enum Work {
         Guest(u64),
-        Host(u64),
+        /// What a host function costs at its beginning, and later.
+        Host(u64, u64),
     }
 
     fn work() -> impl Strategy<Value = Work> {
-        prop_oneof![(0..500_u64).prop_map(Work::Guest), (0..500_u64).prop_map(Work::Host)]
+        prop_oneof![
+            (0..500_u64).prop_map(Work::Guest),
+            (0..300_u64, 0..300_u64).prop_map(|(base, more)| Work::Host(base, more)),
+        ]
     }
 
     /// Runs `works` on a meter sliced by `slice`, as the executor does; returns what was charged and
@@ -138,9 +152,8 @@ mod tests {
                     }
                     store -= fuel;
                 }
-                Work::Host(fuel) => {
-                    meter.open(store);
-                    let charged = meter.charge(fuel);
+                Work::Host(base, more) => {
+                    let charged = meter.open(store, base).and_then(|()| meter.charge(more));
                     store = meter.close();
                     if charged.is_err() {
                         return (meter.spent(store), false);
@@ -160,8 +173,11 @@ mod tests {
         ) {
             let mut spent = 0;
             let mut done = true;
-            for work in &works {
-                let (Work::Guest(fuel) | Work::Host(fuel)) = *work;
+            let charges = works.iter().flat_map(|work| match *work {
+                Work::Guest(fuel) => [fuel, 0],
+                Work::Host(base, more) => [base, more],
+            });
+            for fuel in charges {
                 if spent + fuel > limit {
                     done = false;
                     break;

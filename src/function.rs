@@ -53,7 +53,7 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     /// As [`WasmPluginInstance::call`], except for those of names and types.
     #[inline]
     pub fn call(&self, params: P) -> Result<R, Error> {
-        self.call_with(params, CallOptions::default())
+        self.plugin.in_any_sandbox(|sandbox| self.run(sandbox, params))
     }
 
     /// Calls the function under limits that `options` may narrow.
@@ -63,7 +63,11 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     /// As [`call`](Self::call).
     #[inline]
     pub fn call_with(&self, params: P, options: CallOptions) -> Result<R, Error> {
-        self.plugin.in_any_sandbox(|sandbox| self.run(sandbox, params, &options))
+        self.plugin.in_any_sandbox(|sandbox| {
+            self.plugin.spend_options(&self.name, &options, sandbox, |sandbox, limits| {
+                sandbox.call_typed(self.index, params, limits)
+            })
+        })
     }
 
     /// Calls the function in the sandbox of a lease on the same plugin.
@@ -76,12 +80,12 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     #[inline]
     pub fn call_in(&self, lease: &mut PluginLease<'_, H>, params: P) -> Result<R, Error> {
         let sandbox = lease.sandbox_of(&self.plugin)?;
-        self.run(sandbox, params, &CallOptions::default())
+        self.run(sandbox, params)
     }
 
     #[inline]
-    fn run(&self, sandbox: &mut Sandbox<H>, params: P, options: &CallOptions) -> Result<R, Error> {
-        self.plugin.spend(&self.name, options, sandbox, |sandbox, limits| {
+    fn run(&self, sandbox: &mut Sandbox<H>, params: P) -> Result<R, Error> {
+        self.plugin.spend(&self.name, sandbox, |sandbox, limits| {
             sandbox.call_typed(self.index, params, limits)
         })
     }

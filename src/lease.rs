@@ -6,6 +6,7 @@ use crate::{
     host::Host,
     report,
     sync::Arc,
+    value::filled,
 };
 use alloc::{boxed::Box, format, vec::Vec};
 use core::ops::Deref;
@@ -18,10 +19,11 @@ use core::ops::Deref;
 pub struct PluginLease<'p, H: Host = crate::EmbeddedHost> {
     plugin: Holder<'p, H>,
     slot: usize,
-    /// There until the lease is dropped.
+    /// There until the lease is dropped, unless it could not be made.
     sandbox: Option<Box<Sandbox<H>>>,
 }
 
+/// How a lease holds its plugin.
 enum Holder<'p, H: Host> {
     Borrowed(&'p WasmPluginInstance<H>),
     Owned(Arc<WasmPluginInstance<H>>),
@@ -30,6 +32,7 @@ enum Holder<'p, H: Host> {
 impl<H: Host> Deref for Holder<'_, H> {
     type Target = WasmPluginInstance<H>;
 
+    #[inline]
     fn deref(&self) -> &Self::Target {
         match self {
             Self::Borrowed(plugin) => plugin,
@@ -42,17 +45,23 @@ impl<'p, H: Host> PluginLease<'p, H> {
     pub(crate) fn borrowed(
         plugin: &'p WasmPluginInstance<H>,
         slot: usize,
-        sandbox: Box<Sandbox<H>>,
-    ) -> Self {
-        Self { plugin: Holder::Borrowed(plugin), slot, sandbox: Some(sandbox) }
+        sandbox: Option<Box<Sandbox<H>>>,
+    ) -> Result<Self, Error> {
+        Self { plugin: Holder::Borrowed(plugin), slot, sandbox }.filled()
     }
 
     pub(crate) fn owned(
         plugin: Arc<WasmPluginInstance<H>>,
         slot: usize,
-        sandbox: Box<Sandbox<H>>,
-    ) -> Self {
-        Self { plugin: Holder::Owned(plugin), slot, sandbox: Some(sandbox) }
+        sandbox: Option<Box<Sandbox<H>>>,
+    ) -> Result<Self, Error> {
+        Self { plugin: Holder::Owned(plugin), slot, sandbox }.filled()
+    }
+
+    /// The lease with a sandbox in it. If none can be made, the slot is free again.
+    fn filled(mut self) -> Result<Self, Error> {
+        self.plugin.usable_of(self.slot, &mut self.sandbox)?;
+        Ok(self)
     }
 
     /// Returns the plugin.
@@ -81,11 +90,13 @@ impl<'p, H: Host> PluginLease<'p, H> {
         args: &[WasmValue],
         options: CallOptions,
     ) -> Result<WasmValues, Error> {
-        self.in_sandbox(function, |plugin, sandbox, index| {
-            report::check_arguments(sandbox.export(index), args)
-                .map_err(|error| plugin.name_error(error, function))?;
-            plugin.spend(function, &options, sandbox, |sandbox, limits| {
-                sandbox.call_values(index, args, limits)
+        filled(|results| {
+            self.in_sandbox(function, |plugin, sandbox, index| {
+                report::check_arguments(sandbox.export(index), args)
+                    .map_err(|error| plugin.name_error(error, function))?;
+                plugin.spend_options(function, &options, sandbox, |sandbox, limits| {
+                    sandbox.call_values(index, args, results, limits)
+                })
             })
         })
     }
@@ -123,7 +134,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
         self.in_sandbox(function, |plugin, sandbox, index| {
             report::check_byte_function(sandbox.export(index))
                 .map_err(|error| plugin.name_error(error, function))?;
-            plugin.spend(function, &CallOptions::default(), sandbox, |sandbox, limits| {
+            plugin.spend(function, sandbox, |sandbox, limits| {
                 sandbox.call_bytes(index, input, limits, take)
             })
         })
@@ -136,7 +147,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
         call: impl FnOnce(&WasmPluginInstance<H>, &mut Sandbox<H>, usize) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let plugin = &*self.plugin;
-        let sandbox = plugin.usable(&mut self.sandbox, self.slot)?;
+        let sandbox = plugin.usable_of(self.slot, &mut self.sandbox)?;
         let index = sandbox.code().find(function);
         let index = index.ok_or_else(|| report::no_function(plugin.name(), function))?;
         call(plugin, sandbox, index)
@@ -148,12 +159,16 @@ impl<'p, H: Host> PluginLease<'p, H> {
         &mut self,
         plugin: &WasmPluginInstance<H>,
     ) -> Result<&mut Sandbox<H>, Error> {
-        if !core::ptr::eq(&*self.plugin, plugin) {
-            let what = format!("the lease is on the plugin `{}`", self.plugin.name());
-            let error = Error::host(ErrorKind::SignatureMismatch, what);
-            return Err(error.in_plugin(plugin.name()));
+        if !core::ptr::eq(self.plugin(), plugin) {
+            return Err(self.of_another(plugin));
         }
-        plugin.usable(&mut self.sandbox, self.slot)
+        plugin.usable_of(self.slot, &mut self.sandbox)
+    }
+
+    #[cold]
+    fn of_another(&self, plugin: &WasmPluginInstance<H>) -> Error {
+        let what = format!("the lease is on the plugin `{}`", self.plugin().name());
+        Error::host(ErrorKind::SignatureMismatch, what).in_plugin(plugin.name())
     }
 
     /// Fills `into` with the bytes of the exported memory `memory` from `offset` on.
@@ -164,7 +179,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     /// [`ErrorKind::LimitExceeded`] if the range is not inside; `into` is then as it was.
     pub fn read(&self, memory: &str, offset: u64, into: &mut [u8]) -> Result<(), Error> {
         let len = into.len();
-        let read = self.sandbox.as_ref().and_then(|sandbox| sandbox.read(memory, offset, into));
+        let read = self.sandbox.as_deref().and_then(|sandbox| sandbox.read(memory, offset, into));
         self.inside(read, memory, offset, len)
     }
 
@@ -174,7 +189,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     ///
     /// As [`read`](Self::read); nothing is written then.
     pub fn write(&mut self, memory: &str, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-        let sandbox = self.sandbox.as_mut();
+        let sandbox = self.sandbox.as_deref_mut();
         let written = sandbox.and_then(|sandbox| sandbox.write(memory, offset, bytes));
         self.inside(written, memory, offset, bytes.len())
     }
@@ -188,19 +203,19 @@ impl<'p, H: Host> PluginLease<'p, H> {
     ) -> Result<(), Error> {
         match done {
             Some(true) => Ok(()),
-            None => Err(report::no_memory(self.plugin.name(), memory)),
+            None => Err(report::no_memory(self.plugin().name(), memory)),
             Some(false) => {
                 let size = self.memory_bytes(memory).unwrap_or(0);
                 let what =
                     format!("{len} bytes at {offset} are outside of `{memory}` of {size} bytes");
-                Err(Error::host(ErrorKind::LimitExceeded, what).in_plugin(self.plugin.name()))
+                Err(Error::host(ErrorKind::LimitExceeded, what).in_plugin(self.plugin().name()))
             }
         }
     }
 
     /// Returns the size of an exported memory, in bytes; nothing if there is no such memory.
     pub fn memory_bytes(&self, memory: &str) -> Option<u64> {
-        self.sandbox.as_ref()?.memory_bytes(memory)
+        self.sandbox.as_deref()?.memory_bytes(memory)
     }
 
     /// Grows an exported memory by `pages` of its page size and returns its former size in pages.
@@ -211,8 +226,8 @@ impl<'p, H: Host> PluginLease<'p, H> {
     /// [`ErrorKind::LimitExceeded`] if its maximum, the plugin's memory limit or the growth step
     /// forbids it.
     pub fn grow(&mut self, memory: &str, pages: u64) -> Result<u64, Error> {
+        let grown = self.sandbox.as_deref_mut().and_then(|sandbox| sandbox.grow(memory, pages));
         let plugin = &*self.plugin;
-        let grown = self.sandbox.as_mut().and_then(|sandbox| sandbox.grow(memory, pages));
         match grown {
             Some(Some(former)) => Ok(former),
             None => Err(report::no_memory(plugin.name(), memory)),
@@ -231,7 +246,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     /// Returns the value of an exported global; nothing if there is none of that name and of a type
     /// that a host can receive.
     pub fn global(&self, name: &str) -> Option<WasmValue> {
-        self.sandbox.as_ref()?.global(name)
+        self.sandbox.as_deref()?.global(name)
     }
 }
 
@@ -243,6 +258,6 @@ impl<H: Host> Drop for PluginLease<'_, H> {
 
 impl<H: Host> core::fmt::Debug for PluginLease<'_, H> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("PluginLease").field("plugin", &self.plugin.name()).finish_non_exhaustive()
+        f.debug_struct("PluginLease").field("plugin", &self.plugin().name()).finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     CallOptions, ErrorKind, TrapCode, WasmPluginInstance,
-    engine::{CallLimits, Failure},
-    host::{Chain, ChainEnd, Host, HostError, Nested, NestedFailure, NestedLimits, NestedResult},
+    engine::{CallLimits, Failure, Outer},
+    host::{ChainEnd, Host, HostError, Nested, NestedFailure, NestedLimits, NestedResult},
     report,
 };
 use alloc::vec::Vec;
@@ -12,74 +12,72 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Calls a function of the byte convention for another plugin, never waiting, and appends its
     /// answer to `answer`.
     pub(crate) fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult {
-        let chain = match self.extend(&nested.limits) {
-            Ok(chain) => chain,
+        let outer = match self.outer(&nested.limits) {
+            Ok(outer) => outer,
             Err(failure) => return (0, Err(failure)),
         };
-        let (index, limits) = match self.prepare(nested, &chain) {
+        let (index, limits) = match self.prepare(nested, &outer) {
             Ok(prepared) => prepared,
             Err(failure) => return (0, Err(failure)),
         };
         // A callee that is busy or gone is a status for the caller: no words, so no allocation.
-        let held = match self.try_hold() {
-            Ok(held) => held,
+        let mut visit = match self.try_visit() {
+            Ok(visit) => visit,
             Err(kind) => return (0, Err(unavailable(kind, None))),
+        };
+        let sandbox = match visit.sandbox() {
+            Ok(sandbox) => sandbox,
+            Err(error) => return (0, Err(unavailable(error.kind(), error.trap_code()))),
         };
         let max = usize::try_from(nested.max_answer_bytes).unwrap_or(usize::MAX);
         let keep = |bytes: &[u8]| keep(bytes, max, answer);
-        let called = self.in_held(held, |sandbox| {
-            let function = nested.function;
-            let (spent, result) =
-                self.spend_limits(function, limits, sandbox, |sandbox, limits| {
-                    sandbox.call_bytes(index, nested.input, limits, keep)
-                });
-            let result = result.map_err(|failure| {
-                let reason = reason(&failure);
-                if self.config().debug_mode {
-                    let options = CallOptions::default();
-                    self.failed(function, failure, &options, &sandbox.evidence(spent));
-                }
-                reason
-            });
-            Ok((spent, result))
+        let function = nested.function;
+        let result = self.spend_limits(function, &limits, sandbox, |sandbox, limits| {
+            sandbox.call_bytes(index, nested.input, limits, keep)
         });
-        called.unwrap_or_else(|error| (0, Err(unavailable(error.kind(), error.trap_code()))))
+        let result = result.map_err(|failure| {
+            let reason = reason(&failure);
+            if self.config().debug_mode {
+                self.failed(function, failure, &CallOptions::default(), &sandbox.evidence());
+            }
+            reason
+        });
+        (sandbox.spent(), result)
     }
 
     /// Finds the function and what it may use.
     fn prepare<'c>(
         &self,
         nested: &Nested<'c>,
-        chain: &'c Chain,
+        outer: &'c Outer<'c>,
     ) -> Result<(usize, CallLimits<'c>), NestedFailure> {
-        let outer = &nested.limits;
+        let limits = &nested.limits;
         let (index, function) = self.export(nested.function).ok_or(NestedFailure::NotFound)?;
         if !report::is_byte_function(&function.params, &function.results) {
             return Err(NestedFailure::NotFound);
         }
         let own = self.config();
-        let timeout_us = match (own.timeout_us(), outer.timeout_us) {
+        let timeout_us = match (own.timeout_us(), limits.timeout_us) {
             (0, other) | (other, 0) => other,
             (own, outer) => own.min(outer),
         };
         let limits = CallLimits {
-            fuel: outer.fuel.min(own.capabilities.fuel_limit),
+            fuel: limits.fuel.min(own.capabilities.fuel_limit),
             timeout_us,
-            tag: outer.tag,
-            slice_fuel: outer.slice_fuel,
-            deadline_us: outer.deadline_us,
-            chain: Some(chain),
-            recorded: Some(outer.recorded),
+            tag: limits.tag,
+            slice_fuel: limits.slice_fuel,
+            outer: Some(outer),
         };
         Ok((index, limits))
     }
 
-    fn extend(&self, outer: &NestedLimits<'_>) -> Result<Chain, NestedFailure> {
-        let chain = outer.chain.extend(outer.caller, self.context.id, outer.max_depth);
-        chain.map_err(|end| match end {
+    fn outer<'c>(&self, limits: &NestedLimits<'c>) -> Result<Outer<'c>, NestedFailure> {
+        let chain = limits.chain.extend(limits.caller, self.context.id, limits.max_depth);
+        let chain = chain.map_err(|end| match end {
             ChainEnd::TooDeep => NestedFailure::LimitReached,
             ChainEnd::Cycle => NestedFailure::refused(0),
-        })
+        })?;
+        Ok(Outer { deadline_us: limits.deadline_us, chain, recorded: limits.recorded })
     }
 }
 

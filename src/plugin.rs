@@ -4,16 +4,18 @@ mod recording;
 mod sandboxes;
 mod statistics;
 
+pub(crate) use self::sandboxes::Visit;
+
 use crate::{
     AuditLevel, CallOptions, Error, ErrorKind, PluginLease, ValueType, WasmInstanceConfig,
     WasmPluginCapabilities, WasmPluginState, WasmValue, WasmValues,
     engine::{CallLimits, Code, Evidence, ExportedFunction, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
     origin::Origin,
-    pool::{Held, Place, Pool},
+    pool::Pool,
     report,
-    schedule::SLICE_FUEL,
-    sync::{Arc, AtomicBool, AtomicU64, HighWater, Ordering, RwLock},
+    sync::{Arc, AtomicBool, AtomicU64, HighWater, Once, Ordering, RwLock},
+    value::filled,
 };
 use alloc::{boxed::Box, vec::Vec};
 
@@ -31,6 +33,8 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     /// The compiled module; gone when unloaded. Sandboxes hold it too.
     code: RwLock<Option<Arc<Code<H>>>>,
     pool: Pool<H>,
+    /// What a call may use that nothing narrows.
+    limits: CallLimits<'static>,
     ready: AtomicBool,
     trapped: AtomicBool,
     unloaded: AtomicBool,
@@ -59,9 +63,10 @@ impl<H: Host> WasmPluginInstance<H> {
         Ok(Self {
             exports: code.functions().into(),
             hash,
-            code: RwLock::new(Some(Arc::new(code))),
             pool: Pool::new(slots, origin.table.len()),
             table: Arc::clone(&origin.table),
+            limits: code.limits(&config, &CallOptions::default()),
+            code: RwLock::new(Some(Arc::new(code))),
             ready: AtomicBool::new(false),
             trapped: AtomicBool::new(false),
             unloaded: AtomicBool::new(false),
@@ -77,6 +82,7 @@ impl<H: Host> WasmPluginInstance<H> {
                 directory: origin.directory.clone(),
                 audit: Arc::clone(&origin.audit),
                 function_names: Arc::clone(&origin.table) as _,
+                kept: Once::new(),
             }),
         })
     }
@@ -92,8 +98,7 @@ impl<H: Host> WasmPluginInstance<H> {
         if self.ready.load(Ordering::Acquire) {
             return Ok(());
         }
-        let mut held = self.pool.hold().ok_or_else(|| self.busy())?;
-        self.fill(&mut held)?;
+        self.make_first()?;
         self.ready.store(true, Ordering::Release);
         Ok(())
     }
@@ -175,7 +180,15 @@ impl<H: Host> WasmPluginInstance<H> {
     /// [`ErrorKind::Unloaded`]; [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`],
     /// [`ErrorKind::Deadline`], [`ErrorKind::Denied`], [`ErrorKind::Host`] as the call ends.
     pub fn call(&self, function: &str, args: &[WasmValue]) -> Result<WasmValues, Error> {
-        self.call_with(function, args, CallOptions::default())
+        filled(|results| {
+            self.in_sandbox(function, |sandbox, index| {
+                report::check_arguments(sandbox.export(index), args)
+                    .map_err(|error| self.name_error(error, function))?;
+                self.spend(function, sandbox, |sandbox, limits| {
+                    sandbox.call_values(index, args, results, limits)
+                })
+            })
+        })
     }
 
     /// Calls a function by name, under limits that `options` may narrow.
@@ -189,11 +202,13 @@ impl<H: Host> WasmPluginInstance<H> {
         args: &[WasmValue],
         options: CallOptions,
     ) -> Result<WasmValues, Error> {
-        self.in_sandbox(function, |sandbox, index| {
-            report::check_arguments(sandbox.export(index), args)
-                .map_err(|error| self.name_error(error, function))?;
-            self.spend(function, &options, sandbox, |sandbox, limits| {
-                sandbox.call_values(index, args, limits)
+        filled(|results| {
+            self.in_sandbox(function, |sandbox, index| {
+                report::check_arguments(sandbox.export(index), args)
+                    .map_err(|error| self.name_error(error, function))?;
+                self.spend_options(function, &options, sandbox, |sandbox, limits| {
+                    sandbox.call_values(index, args, results, limits)
+                })
             })
         })
     }
@@ -233,7 +248,7 @@ impl<H: Host> WasmPluginInstance<H> {
         self.in_sandbox(function, |sandbox, index| {
             report::check_byte_function(sandbox.export(index))
                 .map_err(|error| self.name_error(error, function))?;
-            self.spend(function, &CallOptions::default(), sandbox, |sandbox, limits| {
+            self.spend(function, sandbox, |sandbox, limits| {
                 sandbox.call_bytes(index, input, limits, take)
             })
         })
@@ -248,7 +263,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// [`init`](Self::init) if a sandbox has to be made.
     pub fn lease(&self) -> Result<PluginLease<'_, H>, Error> {
         let (slot, sandbox) = self.take_out()?;
-        Ok(PluginLease::borrowed(self, slot, sandbox))
+        PluginLease::borrowed(self, slot, sandbox)
     }
 
     /// Takes a sandbox out of the pool, as [`lease`](Self::lease) does, and keeps the plugin alive
@@ -259,15 +274,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// As [`lease`](Self::lease).
     pub fn lease_owned(self: &Arc<Self>) -> Result<PluginLease<'static, H>, Error> {
         let (slot, sandbox) = self.take_out()?;
-        Ok(PluginLease::owned(Arc::clone(self), slot, sandbox))
-    }
-
-    fn take_out(&self) -> Result<(usize, Box<Sandbox<H>>), Error> {
-        let mut held = self.hold()?;
-        let slot = held.slot;
-        self.fill(&mut held)?;
-        let sandbox = self.pool.take_out(held);
-        Ok((slot, sandbox.ok_or_else(|| self.busy())?))
+        PluginLease::owned(Arc::clone(self), slot, sandbox)
     }
 
     /// Runs `call` in a free sandbox, which has the function at the index given.
@@ -290,24 +297,7 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         call: impl FnOnce(&mut Sandbox<H>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.in_held(self.hold()?, call)
-    }
-
-    /// Runs `call` in the sandbox of a slot.
-    #[inline]
-    pub(crate) fn in_held<T>(
-        &self,
-        mut held: Held<'_, H>,
-        call: impl FnOnce(&mut Sandbox<H>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let sandbox = self.fill(&mut held)?;
-        let result = call(sandbox);
-        if !self.keeps(sandbox) {
-            *held.place = Place::Empty;
-        }
-        drop(held);
-        self.after_use();
-        result
+        call(self.visit()?.sandbox()?)
     }
 
     /// Runs `call` on the plugin's budget and reports how it ended.
@@ -315,44 +305,65 @@ impl<H: Host> WasmPluginInstance<H> {
     pub(crate) fn spend<T>(
         &self,
         function: &str,
-        options: &CallOptions,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        let limits = self.limits(options);
-        let (spent, result) = self.spend_limits(function, limits, sandbox, call);
-        result.map_err(|failure| self.failed(function, failure, options, &sandbox.evidence(spent)))
+        match self.spend_limits(function, &self.limits, sandbox, call) {
+            Ok(value) => Ok(value),
+            Err(failure) => Err(self.ended(function, failure, &CallOptions::default(), sandbox)),
+        }
     }
 
-    /// Runs `call` on as much of `limits` as the fuel budget allows; returns what was spent.
+    /// As [`spend`](Self::spend), under limits that `options` may narrow.
+    #[inline]
+    pub(crate) fn spend_options<T>(
+        &self,
+        function: &str,
+        options: &CallOptions,
+        sandbox: &mut Sandbox<H>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let narrowed = sandbox.code().limits(&self.context.config, options);
+        match self.spend_limits(function, &narrowed, sandbox, call) {
+            Ok(value) => Ok(value),
+            Err(failure) => Err(self.ended(function, failure, options, sandbox)),
+        }
+    }
+
+    /// Runs `call` on as much of `limits` as the fuel budget allows.
     #[inline]
     pub(crate) fn spend_limits<T>(
         &self,
         function: &str,
-        mut limits: CallLimits<'_>,
+        limits: &CallLimits<'_>,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> (u64, Result<T, Failure>),
-    ) -> (u64, Result<T, Failure>) {
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         // Written only where it changes, so that calls do not fight for its cache line.
         if self.trapped.load(Ordering::Relaxed) {
             self.trapped.store(false, Ordering::Relaxed);
         }
         let has_budget = self.context.config.fuel_budget.is_some();
+        let reserved;
+        let limits = match has_budget {
+            true => {
+                reserved = CallLimits { fuel: self.reserve(limits.fuel), ..limits.clone() };
+                &reserved
+            }
+            false => limits,
+        };
+        let result = call(sandbox, limits);
         if has_budget {
-            limits.fuel = self.reserve(limits.fuel);
+            self.give_back(limits.fuel.saturating_sub(sandbox.spent()));
         }
-        let called = call(sandbox, &limits);
-        let (spent, result) = &called;
-        if has_budget {
-            self.give_back(limits.fuel.saturating_sub(*spent));
+        if let Err(failure) = &result {
+            self.record_failure(function, sandbox.spent(), failure, limits.recorded());
         }
-        if let Err(failure) = result {
-            self.record_failure(function, *spent, failure, limits.recorded);
-        }
-        called
+        result
     }
 
     /// Takes up to `fuel` out of the budget.
+    #[inline(never)]
     fn reserve(&self, fuel: u64) -> u64 {
         let taken = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             Some(left.saturating_sub(fuel))
@@ -361,6 +372,7 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
+    #[inline(never)]
     fn give_back(&self, fuel: u64) {
         let full = self.context.config.fuel_budget.unwrap_or(u64::MAX);
         // Cannot fail: the closure always answers.
@@ -369,35 +381,9 @@ impl<H: Host> WasmPluginInstance<H> {
         });
     }
 
-    pub(crate) fn limits(&self, options: &CallOptions) -> CallLimits<'static> {
-        let config = &self.context.config;
-        let fuel = config.capabilities.fuel_limit;
-        CallLimits {
-            fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
-            timeout_us: config.call_timeout_us(options),
-            tag: options.tag,
-            slice_fuel: SLICE_FUEL,
-            deadline_us: None,
-            chain: None,
-            recorded: None,
-        }
-    }
-
-    #[inline]
-    fn hold(&self) -> Result<Held<'_, H>, Error> {
-        self.try_hold().map_err(|kind| self.unavailable(kind))
-    }
-
-    /// Holds a free slot; the error is not yet put in words, which would allocate.
-    #[inline]
-    pub(crate) fn try_hold(&self) -> Result<Held<'_, H>, ErrorKind> {
-        if self.unloaded.load(Ordering::Acquire) {
-            return Err(ErrorKind::Unloaded);
-        }
-        if !self.ready.load(Ordering::Acquire) {
-            return Err(ErrorKind::NotReady);
-        }
-        self.pool.hold().ok_or(ErrorKind::Busy)
+    /// What a call may use that nothing narrows.
+    pub(crate) fn limits(&self) -> &CallLimits<'static> {
+        &self.limits
     }
 
     #[cold]
@@ -410,6 +396,19 @@ impl<H: Host> WasmPluginInstance<H> {
             }
             _ => self.busy(),
         }
+    }
+
+    /// Puts in words how the last call of a sandbox failed.
+    #[cold]
+    #[inline(never)]
+    fn ended(
+        &self,
+        function: &str,
+        failure: Failure,
+        options: &CallOptions,
+        sandbox: &Sandbox<H>,
+    ) -> Error {
+        self.failed(function, failure, options, &sandbox.evidence())
     }
 
     /// Puts a failure in words.

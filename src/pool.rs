@@ -3,6 +3,9 @@
 //! A plugin has `max_instances` slots. A plain call locks one for its time; a lease takes the
 //! sandbox out. A slot is only ever tried: if none is free, the call is refused as `Busy`.
 //!
+//! **Unloading** closes each slot and empties those that are free. Whoever leaves another hears that
+//! it was closed, and empties it. So the memory returns with the last call.
+//!
 //! **What a reset clears.** A reset drops the store and makes a new one, since globals that are not
 //! exported cannot be set from outside. So everything the guest can see is as the module says:
 //! linear memories, tables, globals, dropped data and element segments, references of the host's;
@@ -13,7 +16,7 @@ use crate::{
     engine::Sandbox,
     host::Host,
     stats::SlotCounts,
-    sync::{Arc, AtomicUsize, Ordering, TryGuard, TryMutex},
+    sync::{Arc, AtomicUsize, Ordering, TryGuard, TryMutex, Uses},
 };
 use alloc::boxed::Box;
 
@@ -24,31 +27,33 @@ pub(crate) struct Pool<H: Host> {
     leased: AtomicUsize,
 }
 
-struct Slot<H: Host> {
+/// Where one sandbox is, or was, or will be.
+pub(crate) struct Slot<H: Host> {
     place: TryMutex<Place<H>>,
+    uses: Uses,
     counts: Arc<SlotCounts>,
 }
 
-/// What is in a slot.
-pub(crate) enum Place<H: Host> {
-    /// Nothing yet, or nothing any more: the next call makes a sandbox.
-    Empty,
-    Idle(Box<Sandbox<H>>),
+enum Place<H: Host> {
+    /// The sandbox; nothing yet, or nothing any more, if the next call is to make one.
+    Here(Option<Box<Sandbox<H>>>),
     /// A lease has it.
     Out,
 }
 
 /// A slot held for the time of one call.
 pub(crate) struct Held<'p, H: Host> {
-    pub(crate) place: TryGuard<'p, Place<H>>,
-    pub(crate) slot: usize,
-    pub(crate) counts: &'p Arc<SlotCounts>,
+    /// There until this is dropped.
+    place: Option<TryGuard<'p, Place<H>>>,
+    slot: &'p Slot<H>,
+    at: usize,
 }
 
 impl<H: Host> Pool<H> {
     pub(crate) fn new(slots: usize, functions: usize) -> Self {
         let slot = |_| Slot {
-            place: TryMutex::new(Place::Empty),
+            place: TryMutex::new(Place::Here(None)),
+            uses: Uses::default(),
             counts: Arc::new(SlotCounts::new(functions)),
         };
         Self { slots: (0..slots).map(slot).collect(), leased: AtomicUsize::new(0) }
@@ -70,26 +75,22 @@ impl<H: Host> Pool<H> {
     /// unless a trap emptied it.
     #[inline]
     pub(crate) fn hold(&self) -> Option<Held<'_, H>> {
-        self.slots.iter().enumerate().find_map(|(slot, Slot { place, counts })| {
-            let place = place.try_lock()?;
+        self.slots.iter().enumerate().find_map(|(at, slot)| {
+            let place = slot.place.try_lock()?;
             match *place {
                 Place::Out => None,
-                Place::Empty | Place::Idle(_) => Some(Held { place, slot, counts }),
+                Place::Here(_) => Some(Held { place: Some(place), slot, at }),
             }
         })
     }
 
-    /// Takes the sandbox out of a slot that is held, for a lease.
-    pub(crate) fn take_out(&self, mut held: Held<'_, H>) -> Option<Box<Sandbox<H>>> {
-        match core::mem::replace(&mut *held.place, Place::Out) {
-            Place::Idle(sandbox) => {
-                self.leased.fetch_add(1, Ordering::AcqRel);
-                Some(sandbox)
-            }
-            other => {
-                *held.place = other;
-                None
-            }
+    /// Takes the sandbox, or the right to make one, out of a slot that is held; returns which slot.
+    pub(crate) fn take_out(&self, mut held: Held<'_, H>) -> (usize, Option<Box<Sandbox<H>>>) {
+        self.leased.fetch_add(1, Ordering::AcqRel);
+        let place = held.place.as_deref_mut();
+        match place.map(|place| core::mem::replace(place, Place::Out)) {
+            Some(Place::Here(sandbox)) => (held.at, sandbox),
+            Some(Place::Out) | None => (held.at, None),
         }
     }
 
@@ -98,30 +99,64 @@ impl<H: Host> Pool<H> {
         let Some(slot) = self.slots.get(slot) else {
             return;
         };
-        let place = sandbox.map_or(Place::Empty, Place::Idle);
-        // Whoever else locks the slot sees `Out` and lets go at once.
-        *slot.place.lock() = place;
+        // Whoever else locks the slot sees that it is out and lets go at once.
+        *slot.place.lock() = Place::Here(sandbox);
         self.leased.fetch_sub(1, Ordering::AcqRel);
+        slot.leave();
     }
 
-    /// Drops every sandbox that is not in use. Says whether all were.
-    pub(crate) fn clear(&self) -> bool {
-        let mut all = true;
+    /// Lets go of every sandbox: at once if it is free, else with its last use.
+    pub(crate) fn close(&self) {
         for slot in &self.slots {
-            let emptied = slot.place.try_lock().is_some_and(|mut place| {
-                if matches!(*place, Place::Idle(_)) {
-                    *place = Place::Empty;
-                }
-                matches!(*place, Place::Empty)
-            });
-            all &= emptied;
+            slot.uses.close();
+            slot.empty();
         }
-        all
     }
 
     /// Whether a call or lease is going on.
     pub(crate) fn is_in_use(&self) -> bool {
         self.leased.load(Ordering::Acquire) > 0
             || self.slots.iter().any(|slot| slot.place.is_locked())
+    }
+}
+
+impl<H: Host> Slot<H> {
+    /// Ends a use, once the place is free again.
+    #[inline]
+    fn leave(&self) {
+        if self.uses.end() {
+            self.empty();
+        }
+    }
+
+    #[cold]
+    fn empty(&self) {
+        // Whoever has it instead ends a use later.
+        if let Some(mut place) = self.place.try_lock()
+            && let Place::Here(sandbox) = &mut *place
+        {
+            *sandbox = None;
+        }
+    }
+}
+
+impl<'p, H: Host> Held<'p, H> {
+    /// The sandbox that is there or is to be, and what counts for it.
+    #[inline]
+    pub(crate) fn sandbox(
+        &mut self,
+    ) -> Option<(&mut Option<Box<Sandbox<H>>>, &'p Arc<SlotCounts>)> {
+        match self.place.as_deref_mut() {
+            Some(Place::Here(sandbox)) => Some((sandbox, &self.slot.counts)),
+            Some(Place::Out) | None => None,
+        }
+    }
+}
+
+impl<H: Host> Drop for Held<'_, H> {
+    #[inline]
+    fn drop(&mut self) {
+        self.place = None;
+        self.slot.leave();
     }
 }

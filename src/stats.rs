@@ -27,7 +27,7 @@ pub struct WasmPluginStats {
     /// Time spent in calls, in microseconds.
     ///
     /// Sampled: a call that needs more than one slice of fuel is timed from the end of its first
-    /// slice, and every 64th call of a sandbox as a whole, beginning with its first. All other fuel
+    /// slice, and every 256th call of a sandbox as a whole, beginning with its first. All other fuel
     /// is converted at the speed that these gave, first calls apart, so that most short calls read
     /// no clock. Zero without a clock. Never falls, even where a later sample says that it was
     /// less.
@@ -87,9 +87,9 @@ pub(crate) struct FunctionCounts {
 pub(crate) struct SlotCounts {
     /// The calls, by how long they took.
     pub(crate) latencies: Latencies,
-    pub(crate) fuel: Counter,
-    /// Fuel of calls, or parts of them, that were too short to be timed.
+    /// Fuel of calls, or parts of them, that were too short to be timed, and of the others.
     pub(crate) untimed_fuel: Counter,
+    pub(crate) timed_fuel: Counter,
     /// Microseconds of what was timed in calls, and of start functions.
     pub(crate) timed_us: Counter,
     pub(crate) start_us: Counter,
@@ -106,6 +106,24 @@ impl SlotCounts {
         Self {
             functions: (0..functions).map(|_| FunctionCounts::default()).collect(),
             ..Self::default()
+        }
+    }
+
+    /// Counts a call of a host function.
+    #[inline]
+    pub(crate) fn called(&self, function: usize) {
+        if let Some(counts) = self.functions.get(function) {
+            counts.calls.add(1);
+        }
+    }
+
+    /// Counts that a call of a host function, counted already, did not go well.
+    pub(crate) fn refused(&self, function: usize, denied: bool) {
+        if let Some(counts) = self.functions.get(function) {
+            match denied {
+                true => counts.denials.add(1),
+                false => counts.errors.add(1),
+            }
         }
     }
 }
@@ -143,7 +161,7 @@ pub(crate) fn total<'a>(
         // Saturating: a host function may charge what a guest says, up to all that there is.
         stats.add(&WasmPluginStats {
             total_calls: slot.latencies.calls(),
-            total_fuel_consumed: slot.fuel.get(),
+            total_fuel_consumed: slot.untimed_fuel.get().saturating_add(slot.timed_fuel.get()),
             total_execution_us: 0,
             trap_count: slot.traps.total(),
             peak_memory_bytes: slot.peak_memory.get(),
@@ -196,7 +214,7 @@ mod tests {
     fn sums_over_slots_do_not_overflow() {
         let slots = [SlotCounts::new(0), SlotCounts::new(0)];
         for slot in &slots {
-            slot.fuel.set(u64::MAX);
+            slot.timed_fuel.set(u64::MAX);
             slot.untimed_fuel.set(u64::MAX);
             slot.speed.sample(u64::MAX, 1);
         }

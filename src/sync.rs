@@ -4,14 +4,28 @@
 //! a spin lock in both, because it is only ever tried, never waited for.
 
 pub(crate) use alloc::sync::{Arc, Weak};
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) use portable_atomic::AtomicU64;
 pub(crate) use spin::Once;
 pub(crate) use spin::mutex::{SpinMutex as TryMutex, SpinMutexGuard as TryGuard};
 
 #[cfg(feature = "std")]
 mod lock {
-    use std::sync::{PoisonError, RwLock as StdRwLock, RwLockReadGuard, RwLockWriteGuard};
+    use std::sync::{
+        Mutex as StdMutex, MutexGuard, PoisonError, RwLock as StdRwLock, RwLockReadGuard,
+        RwLockWriteGuard,
+    };
+
+    /// A lock for one at a time, entered like an [`RwLock`] if it is poisoned.
+    #[derive(Debug, Default)]
+    pub(crate) struct Mutex<T>(StdMutex<T>);
+
+    impl<T> Mutex<T> {
+        #[inline]
+        pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+    }
 
     /// A reader-writer lock. What it guards is only ever replaced as a whole or by operations that
     /// do not panic, so a poisoned lock is entered like any other.
@@ -23,10 +37,12 @@ mod lock {
             Self(StdRwLock::new(value))
         }
 
+        #[inline]
         pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
             self.0.read().unwrap_or_else(PoisonError::into_inner)
         }
 
+        #[inline]
         pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
             self.0.write().unwrap_or_else(PoisonError::into_inner)
         }
@@ -35,10 +51,31 @@ mod lock {
 
 #[cfg(not(feature = "std"))]
 mod lock {
-    pub(crate) use spin::RwLock;
+    pub(crate) use spin::{RwLock, mutex::SpinMutex as Mutex};
 }
 
-pub(crate) use lock::RwLock;
+pub(crate) use lock::{Mutex, RwLock};
+
+/// Tells who ends a use of a thing that it was closed meanwhile.
+///
+/// Whoever uses the thing ends the use after having let go of it; whoever closes it does so before
+/// trying for it. Both change the same number, so that one of the two comes second: either the one
+/// who ends hears that it is closed, or the one who closes finds it free. Neither needs a fence.
+#[derive(Debug, Default)]
+pub(crate) struct Uses(AtomicUsize);
+
+impl Uses {
+    /// Ends a use; returns whether the thing was closed.
+    #[inline]
+    pub(crate) fn end(&self) -> bool {
+        // By twos: the lowest bit stays.
+        self.0.fetch_add(2, Ordering::AcqRel) & 1 != 0
+    }
+
+    pub(crate) fn close(&self) {
+        self.0.fetch_or(1, Ordering::AcqRel);
+    }
+}
 
 /// A count that one writer at a time advances and anyone reads.
 ///

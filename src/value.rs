@@ -8,6 +8,21 @@ pub const MAX_VALUES: usize = 16;
 /// The results of a call by name, held inline: at most [`MAX_VALUES`].
 pub type WasmValues = heapless::Vec<WasmValue, MAX_VALUES>;
 
+/// Returns the results that `call` fills in. They are made where they are returned to: moving them
+/// costs as much as looking the function up.
+#[inline]
+pub(crate) fn filled<E>(
+    call: impl FnOnce(&mut WasmValues) -> Result<(), E>,
+) -> Result<WasmValues, E> {
+    let mut filled = Ok(WasmValues::new());
+    if let Ok(results) = &mut filled
+        && let Err(error) = call(results)
+    {
+        filled = Err(error);
+    }
+    filled
+}
+
 /// A value passed to or returned from a plugin's function.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum WasmValue {

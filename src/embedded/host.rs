@@ -4,10 +4,7 @@ use super::{
     EmbeddedHost, Tenant, render,
     usage::{Refusal, Work},
 };
-use crate::{
-    Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query,
-    sync::{Arc, RwLock},
-};
+use crate::{Host, HostCall, HostError, LogMessage, Metric, Nearest, Output, Query, sync::Arc};
 use core::fmt;
 
 /// What a guest pays for each index and collection of a table when it changes a row.
@@ -23,9 +20,8 @@ impl Host for EmbeddedHost {
         key: &[u8],
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let kept = self.kept(call)?;
-        let kept = kept.read();
-        let value = kept.tables.get(table, key).ok_or(HostError::NotFound)?;
+        let tables = Self::kept(call)?.tables.read();
+        let value = tables.get(table, key).ok_or(HostError::NotFound)?;
         out.write_value(call, value)
     }
 
@@ -37,12 +33,12 @@ impl Host for EmbeddedHost {
         limit: u32,
         out: &mut Output<'_>,
     ) -> Result<(), HostError> {
-        let Ok(kept) = self.kept(call) else {
+        let Ok(kept) = Self::kept(call) else {
             return Ok(());
         };
-        let kept = kept.read();
+        let tables = kept.tables.read();
         let mut written_at_checkpoint = 0;
-        for (row, (key, value)) in (0..limit).zip(kept.tables.range(table, from)) {
+        for (row, (key, value)) in (0..limit).zip(tables.range(table, from)) {
             if row % 1_024 == 1_023 || out.len() - written_at_checkpoint > 64 << 10 {
                 written_at_checkpoint = out.len();
                 call.checkpoint()?;
@@ -61,9 +57,9 @@ impl Host for EmbeddedHost {
         key: &[u8],
         value: &[u8],
     ) -> Result<bool, HostError> {
-        let kept = self.tenant_or_new(call.tenant());
-        let mut kept = kept.write();
-        let put = kept.tables.put(table, key, value, &self.quota, |work| charge(call, work));
+        let kept = self.kept_or_new(call)?;
+        let mut tables = kept.tables.write();
+        let put = tables.put(table, key, value, &self.quota, |work| charge(call, work));
         put.map_err(status)
     }
 
@@ -73,9 +69,8 @@ impl Host for EmbeddedHost {
         table: &str,
         key: &[u8],
     ) -> Result<(), HostError> {
-        let kept = self.kept(call)?;
-        let mut kept = kept.write();
-        match kept.tables.delete(table, key, &self.quota, |work| charge(call, work)) {
+        let mut tables = Self::kept(call)?.tables.write();
+        match tables.delete(table, key, &self.quota, |work| charge(call, work)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(HostError::NotFound),
             Err(refusal) => Err(status(refusal)),
@@ -87,9 +82,8 @@ impl Host for EmbeddedHost {
         call: &HostCall<'_, Self>,
         collection: &str,
     ) -> Result<Arc<str>, HostError> {
-        let kept = self.kept(call)?;
-        let kept = kept.read();
-        kept.tables.collection_table(collection).cloned().ok_or(HostError::NotFound)
+        let tables = Self::kept(call)?.tables.read();
+        tables.collection_table(collection).cloned().ok_or(HostError::NotFound)
     }
 
     fn vector_search(
@@ -99,16 +93,14 @@ impl Host for EmbeddedHost {
         query: Query<'_>,
         hits: &mut Nearest<'_>,
     ) -> Result<(), HostError> {
-        let kept = self.kept(call)?;
-        let kept = kept.read();
-        let collection = kept.tables.collection(collection).ok_or(HostError::NotFound)?;
+        let tables = Self::kept(call)?.tables.read();
+        let collection = tables.collection(collection).ok_or(HostError::NotFound)?;
         collection.search(call, query, hits)
     }
 
     fn index_table(&self, call: &HostCall<'_, Self>, index: &str) -> Result<Arc<str>, HostError> {
-        let kept = self.kept(call)?;
-        let kept = kept.read();
-        kept.tables.index_table(index).cloned().ok_or(HostError::NotFound)
+        let tables = Self::kept(call)?.tables.read();
+        tables.index_table(index).cloned().ok_or(HostError::NotFound)
     }
 
     fn index_lookup(
@@ -118,9 +110,8 @@ impl Host for EmbeddedHost {
         key: &[u8],
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let kept = self.kept(call)?;
-        let kept = kept.read();
-        let index = kept.tables.index(index).ok_or(HostError::NotFound)?;
+        let tables = Self::kept(call)?.tables.read();
+        let index = tables.index(index).ok_or(HostError::NotFound)?;
         out.write_row_ids(call, index.rows_at(key))
     }
 
@@ -133,9 +124,8 @@ impl Host for EmbeddedHost {
         limit: u32,
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let kept = self.kept(call)?;
-        let kept = kept.read();
-        let index = kept.tables.index(index).ok_or(HostError::NotFound)?;
+        let tables = Self::kept(call)?.tables.read();
+        let index = tables.index(index).ok_or(HostError::NotFound)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         out.write_row_ids(call, index.rows_between(low, high).take(limit))
     }
@@ -145,8 +135,7 @@ impl Host for EmbeddedHost {
         call: &mut HostCall<'_, Self>,
         metric: &Metric<'_>,
     ) -> Result<(), HostError> {
-        let kept = self.tenant_or_new(call.tenant());
-        kept.write().metrics.observe(metric, self.quota.max_series)
+        self.kept_or_new(call)?.metrics.lock().observe(metric, self.quota.max_series)
     }
 
     fn log(
@@ -166,8 +155,15 @@ impl Host for EmbeddedHost {
 
 impl EmbeddedHost {
     /// What is kept for the caller's tenant.
-    fn kept(&self, call: &HostCall<'_, Self>) -> Result<Arc<RwLock<Tenant>>, HostError> {
-        self.tenant(call.tenant()).ok_or(HostError::NotFound)
+    #[inline]
+    fn kept<'b>(call: &HostCall<'b, Self>) -> Result<&'b Tenant, HostError> {
+        call.kept(|host| host.tenant(call.tenant())).ok_or(HostError::NotFound)
+    }
+
+    /// What is kept for the caller's tenant, which begins empty.
+    #[inline]
+    fn kept_or_new<'b>(&self, call: &HostCall<'b, Self>) -> Result<&'b Tenant, HostError> {
+        call.kept(|host| Some(host.tenant_or_new(call.tenant()))).ok_or(HostError::NotFound)
     }
 }
 

@@ -14,7 +14,7 @@ pub use self::{indexes::IndexKey, vectors::Distance};
 use self::{metrics::Metrics, tables::Tables, usage::Refusal};
 use crate::{
     Error, MetricKind,
-    sync::{Arc, RwLock},
+    sync::{Arc, Mutex, RwLock},
 };
 use alloc::{string::String, vec::Vec};
 use hashbrown::HashMap;
@@ -52,7 +52,7 @@ use hashbrown::HashMap;
 pub struct EmbeddedHost {
     /// Each tenant has a lock of its own, so that none waits for another's scan. The outer one is
     /// written only when a tenant first appears.
-    tenants: RwLock<HashMap<String, Arc<RwLock<Tenant>>>>,
+    tenants: RwLock<HashMap<String, Arc<Tenant>>>,
     quota: HostQuota,
 }
 
@@ -79,11 +79,11 @@ impl Default for HostQuota {
     }
 }
 
-/// What is kept for one tenant.
+/// What is kept for one tenant. A metric never waits for a search.
 #[derive(Debug, Default)]
 struct Tenant {
-    tables: Tables,
-    metrics: Metrics,
+    tables: RwLock<Tables>,
+    metrics: Mutex<Metrics>,
 }
 
 /// One series of a tenant's metrics, as it stands.
@@ -137,7 +137,7 @@ impl EmbeddedHost {
 
     /// Returns a copy of a row; nothing if there is none.
     pub fn get(&self, tenant: &str, table: &str, key: &[u8]) -> Option<Vec<u8>> {
-        self.tenant(tenant)?.read().tables.get(table, key).map(<[u8]>::to_vec)
+        self.tenant(tenant)?.tables.read().get(table, key).map(<[u8]>::to_vec)
     }
 
     /// Removes a row, its index entries, and its vectors in the collections of the table. Returns
@@ -147,7 +147,7 @@ impl EmbeddedHost {
             return false;
         };
         // What makes nothing larger is never refused.
-        kept.write().tables.delete(table, key, &self.quota, |_| Ok(())).unwrap_or_default()
+        kept.tables.write().delete(table, key, &self.quota, |_| Ok(())).unwrap_or_default()
     }
 
     /// Returns copies of up to `limit` rows with keys from `from` on, in key order.
@@ -161,8 +161,8 @@ impl EmbeddedHost {
         let Some(kept) = self.tenant(tenant) else {
             return Vec::new();
         };
-        let kept = kept.read();
-        let rows = kept.tables.range(table, from).take(limit);
+        let tables = kept.tables.read();
+        let rows = tables.range(table, from).take(limit);
         rows.map(|(key, value)| (key.to_vec(), value.to_vec())).collect()
     }
 
@@ -239,8 +239,8 @@ impl EmbeddedHost {
             no.into_error(format_args!("tenant `{tenant}`, collection `{collection}`"))
         };
         let kept = self.tenant(tenant).ok_or_else(|| refused(Refusal::NoCollection))?;
-        let mut kept = kept.write();
-        kept.tables.insert_vector(collection, row_id, vector, &self.quota).map_err(refused)
+        let inserted = kept.tables.write().insert_vector(collection, row_id, vector, &self.quota);
+        inserted.map_err(refused)
     }
 
     /// Returns a tenant's metrics, sorted by kind, name and labels.
@@ -250,7 +250,7 @@ impl EmbeddedHost {
 
     /// A tenant's metrics of one kind, or all of them.
     fn samples(&self, tenant: &str, kind: Option<MetricKind>) -> Vec<MetricSample> {
-        self.tenant(tenant).map(|kept| kept.read().metrics.samples(kind)).unwrap_or_default()
+        self.tenant(tenant).map(|kept| kept.metrics.lock().samples(kind)).unwrap_or_default()
     }
 
     /// The tenants for which something is kept, sorted.
@@ -261,12 +261,12 @@ impl EmbeddedHost {
     }
 
     /// What is kept for a tenant. A guest's long read holds this tenant's lock and no other.
-    fn tenant(&self, tenant: &str) -> Option<Arc<RwLock<Tenant>>> {
+    fn tenant(&self, tenant: &str) -> Option<Arc<Tenant>> {
         self.tenants.read().get(tenant).cloned()
     }
 
     /// What is kept for a tenant, which begins empty.
-    fn tenant_or_new(&self, tenant: &str) -> Arc<RwLock<Tenant>> {
+    fn tenant_or_new(&self, tenant: &str) -> Arc<Tenant> {
         match self.tenant(tenant) {
             Some(kept) => kept,
             None => Arc::clone(self.tenants.write().entry(tenant.into()).or_default()),
@@ -279,6 +279,6 @@ impl EmbeddedHost {
         tenant: &str,
         change: impl FnOnce(&mut Tables) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        change(&mut self.tenant_or_new(tenant).write().tables)
+        change(&mut self.tenant_or_new(tenant).tables.write())
     }
 }

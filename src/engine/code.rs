@@ -1,14 +1,15 @@
 //! One compiled module, linked to the host functions it imports.
 
 use super::{
-    costs,
+    CallLimits, costs,
     inspect::{Shape, Signature, inspect, invalid},
     rewrite::{START_EXPORT, rewrite},
     store::StoreData,
 };
 use crate::{
-    Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
+    CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
     host::{FunctionSpec, Host, HostFunctions},
+    schedule::{MAX_WHOLE_FUEL, SLICE_FUEL},
     value::TypeList,
 };
 use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
@@ -24,7 +25,12 @@ pub(crate) struct Code<H: Host> {
     pub(super) module: Module,
     pub(super) linker: Linker<StoreData<H>>,
     pub(super) has_start: bool,
+    /// Whether an operator in it leaves native stack behind, which only slices give back.
+    leaks_stack: bool,
     functions: Box<[ExportedFunction]>,
+    /// The length of each function's name and where it is in `functions`, by length and then by name:
+    /// most names that are not the one looked for are told by their length.
+    by_length: Box<[(usize, usize)]>,
     /// The functions it imports, by their index in the registry's table.
     imports: Box<[usize]>,
 }
@@ -59,15 +65,37 @@ impl<H: Host> Code<H> {
         }
         let engine = Engine::new(&engine_config(config));
         let module = Module::new(&engine, &*wasm).map_err(|error| uncompilable(&error))?;
+        let functions = exported_functions(&shape);
         let linker = link(&engine, &shape, config, table, audited)?;
         Ok(Self {
             engine,
             module,
             linker,
             has_start: shape.start.is_some(),
-            functions: exported_functions(&shape),
+            leaks_stack: shape.leaks_stack,
+            by_length: by_length(&functions),
+            functions,
             imports: imported_functions(&shape, table),
         })
+    }
+
+    /// What a call that the host makes may use.
+    pub(crate) fn limits(
+        &self,
+        config: &WasmInstanceConfig,
+        options: &CallOptions,
+    ) -> CallLimits<'static> {
+        let fuel = config.capabilities.fuel_limit;
+        let fuel = options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel));
+        let timeout_us = config.call_timeout_us(options);
+        let whole = timeout_us == 0 && fuel <= MAX_WHOLE_FUEL && !self.leaks_stack;
+        CallLimits {
+            fuel,
+            timeout_us,
+            tag: options.tag,
+            slice_fuel: if whole { fuel } else { SLICE_FUEL },
+            outer: None,
+        }
     }
 
     /// The functions it imports, each once, by their index in the registry's table.
@@ -83,7 +111,11 @@ impl<H: Host> Code<H> {
     /// The index of an exported function.
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.functions.binary_search_by(|function| (*function.name).cmp(name)).ok()
+        let order = |(len, at): &(usize, usize)| {
+            len.cmp(&name.len()).then_with(|| name_at(&self.functions, *at).cmp(name))
+        };
+        let found = self.by_length.binary_search_by(order).ok()?;
+        self.by_length.get(found).map(|(_, at)| *at)
     }
 }
 
@@ -158,6 +190,7 @@ fn link<H: Host>(
         let spec = FunctionSpec {
             index,
             cost: function.cost,
+            metered: config.enable_fuel,
             granted: function.checks_grant || function.grant.is_possible(config),
             audited,
         };
@@ -193,6 +226,19 @@ pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     functions.into_boxed_slice()
+}
+
+/// The lengths of the names and where each function is, by length and then by name.
+fn by_length(functions: &[ExportedFunction]) -> Box<[(usize, usize)]> {
+    let mut order: Box<[_]> = functions.iter().map(|f| f.name.len()).zip(0..).collect();
+    // Stable: those of one length stay sorted by name.
+    order.sort_by_key(|(len, _)| *len);
+    order
+}
+
+#[inline]
+fn name_at(functions: &[ExportedFunction], at: usize) -> &str {
+    functions.get(at).map_or("", |function| &function.name)
 }
 
 /// Why wasmi does not compile a module: it is invalid, or too large for the interpreter's code.

@@ -22,6 +22,8 @@ pub(crate) struct Shape {
     pub(crate) max_memory_bytes: u64,
     pub(crate) initial_table_elements: u64,
     pub(crate) max_table_elements: u64,
+    /// Whether an operator in it leaves native stack behind in wasmi 2.0.0.
+    pub(super) leaks_stack: bool,
     /// Types in use that go beyond WebAssembly 1.0.
     pub(crate) type_proposals: Vec<&'static str>,
     types: Vec<Signature>,
@@ -407,15 +409,18 @@ impl Reader<'_> {
         }
         let max = self.limits.max_locals;
         limit(format_args!("locals in function {index}"), locals, max, "max_locals")?;
-        check_end(body, index)
+        self.shape.leaks_stack |= check_operators(body, index)?;
+        Ok(())
     }
 }
 
-/// Checks that nothing follows the end of a function.
+/// Checks that nothing follows the end of a function. Returns whether one of its operators leaves
+/// native stack behind.
 ///
 /// wasmi 2.0.0 translates each operator right after it is validated, but validation finds operators
 /// beyond the end only when it is through with the body. By then the translator has panicked.
-fn check_end(body: &wasmparser::FunctionBody<'_>, index: u64) -> Result<(), Error> {
+fn check_operators(body: &wasmparser::FunctionBody<'_>, index: u64) -> Result<bool, Error> {
+    let mut leaks_stack = false;
     let mut operators = body.get_operators_reader().map_err(|error| invalid(&error))?;
     let mut depth = 1_u32;
     while !operators.eof() {
@@ -430,8 +435,13 @@ fn check_end(body: &wasmparser::FunctionBody<'_>, index: u64) -> Result<(), Erro
             | Operator::Try { .. }
             | Operator::TryTable { .. } => depth = depth.saturating_add(1),
             Operator::End | Operator::Delegate { .. } => depth = depth.saturating_sub(1),
+            Operator::MemoryGrow { .. }
+            | Operator::TableGrow { .. }
+            | Operator::TableInit { .. } => {
+                leaks_stack = true;
+            }
             _ => {}
         }
     }
-    Ok(())
+    Ok(leaks_stack)
 }

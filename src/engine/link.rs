@@ -3,8 +3,7 @@
 use super::{failure::HostStop, store::StoreData};
 use crate::{
     AuditDecision, DenyPolicy, ValueType,
-    host::{FunctionSpec, Host, HostCall, HostError, PluginContext, Range, RecentCall, STOPPED},
-    stats::FunctionCounts,
+    host::{FunctionSpec, Host, HostCall, HostError, Range, STOPPED},
     sync::Arc,
 };
 use alloc::boxed::Box;
@@ -163,7 +162,7 @@ macro_rules! impl_into_host_function {
                     move |mut caller: Caller<'_, StoreData<H>>, $($param: $param),*|
                         -> Result<R, wasmi::Error>
                     {
-                        enter(&mut caller, spec, |call| function(call, $($param),*))
+                        enter(&mut caller, &spec, |call| function(call, $($param),*))
                     },
                 )?;
                 Ok(())
@@ -191,11 +190,10 @@ impl_into_host_function!(A B C D E G I J K L M N);
 #[inline]
 fn enter<H: Host, R: HostResult>(
     caller: &mut Caller<'_, StoreData<H>>,
-    spec: FunctionSpec,
+    spec: &FunctionSpec,
     function: impl FnOnce(&mut HostCall<'_, H>) -> Result<R, HostError>,
 ) -> Result<R, wasmi::Error> {
-    let metered = caller.data().call.meter.is_metered();
-    let slice = match metered {
+    let slice = match spec.metered {
         true => caller.get_fuel()?,
         false => u64::MAX,
     };
@@ -206,50 +204,78 @@ fn enter<H: Host, R: HostResult>(
         }
         None => (None, caller.data_mut()),
     };
-    data.call.meter.open(slice);
+    let opened = Opened { slice, rest: data.call.meter.rest() };
     data.call.named = Range::EMPTY;
-    let rest = data.call.meter.rest();
+    data.call.counts.called(spec.index);
+    let paid = data.call.meter.open(slice, spec.cost.base);
     let mut call = HostCall::new(&data.context, &mut data.call, memory, spec);
-    let result = call.charge(spec.cost.base).and_then(|()| match spec.granted {
-        true => data.caught.run(|| function(&mut call)),
-        false => Err(HostError::Denied),
-    });
-    let left = data.call.meter.close();
-    let status = match &result {
-        Ok(value) => value.status(),
-        Err(error) => error.status().unwrap_or(STOPPED),
+    let result = match (paid, spec.granted) {
+        (Ok(()), true) => data.caught.run(|| function(&mut call)),
+        (Ok(()), false) => Err(HostError::Denied),
+        (Err(error), _) => Err(error),
     };
-    data.call.recent.push(RecentCall { function: spec.index, status });
-    let decision = decision(result.as_ref().err(), spec);
-    let counts = data.call.counts.functions.get(spec.index);
-    let outcome = settle(result, spec, &data.context, counts);
-    if metered {
+    match result {
+        Ok(value) => {
+            data.call.recent.push(spec.index, value.status());
+            let left = data.call.meter.close();
+            if spec.metered {
+                caller.set_fuel(left)?;
+            }
+            if spec.audited {
+                record(&*caller, spec, AuditDecision::Grant, value.status(), opened);
+            }
+            Ok(value)
+        }
+        Err(error) => refuse(caller, spec, error, opened),
+    }
+}
+
+/// What a call had left when it called the host: in its slice, and besides.
+#[derive(Clone, Copy)]
+struct Opened {
+    slice: u64,
+    rest: u64,
+}
+
+/// Ends a host call that did not go well: counts the error, and turns it into a status, or into the
+/// end of the guest's call.
+#[inline(never)]
+fn refuse<H: Host, R: HostResult>(
+    caller: &mut Caller<'_, StoreData<H>>,
+    spec: &FunctionSpec,
+    error: HostError,
+    opened: Opened,
+) -> Result<R, wasmi::Error> {
+    let status = error.status().unwrap_or(STOPPED);
+    let data = caller.data_mut();
+    data.call.recent.push(spec.index, status);
+    data.call.counts.refused(spec.index, error == HostError::Denied);
+    let traps = error == HostError::Denied && data.context.config.on_denied == DenyPolicy::Trap;
+    let left = data.call.meter.close();
+    if spec.metered {
         caller.set_fuel(left)?;
     }
-    if let Some(decision) = decision {
-        record(&*caller, spec, decision, status, slice.saturating_add(rest));
-    }
-    outcome
-}
-
-/// What a host call that ended is to the audit ring; nothing if it is not recorded.
-#[inline]
-fn decision(error: Option<&HostError>, spec: FunctionSpec) -> Option<AuditDecision> {
     match error {
-        Some(HostError::Denied) => Some(AuditDecision::Denial),
-        Some(HostError::LimitReached) => Some(AuditDecision::Limit),
-        _ => spec.audited.then_some(AuditDecision::Grant),
+        HostError::Denied => record(&*caller, spec, AuditDecision::Denial, status, opened),
+        HostError::LimitReached => record(&*caller, spec, AuditDecision::Limit, status, opened),
+        _ if spec.audited => record(&*caller, spec, AuditDecision::Grant, status, opened),
+        _ => {}
+    }
+    match error.status().filter(|_| !traps).and_then(R::from_status) {
+        Some(value) => Ok(value),
+        None => Err(wasmi::Error::host(HostStop { error, function: spec.index })),
     }
 }
 
-/// Records a host call, with the name it was about, before which the call had `left_before` fuel.
+/// Records a host call, with the name it was about.
 #[cold]
+#[inline(never)]
 fn record<H>(
     caller: &Caller<'_, StoreData<H>>,
-    spec: FunctionSpec,
+    spec: &FunctionSpec,
     decision: AuditDecision,
     status: i32,
-    left_before: u64,
+    opened: Opened,
 ) {
     let data = caller.data();
     let named = data.call.named;
@@ -261,34 +287,7 @@ fn record<H>(
     let name = data.memory.and_then(|memory| named.of(memory.data(&*caller)).ok());
     let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
     let function = data.context.function_names.name(spec.index);
+    let left_before = opened.slice.saturating_add(opened.rest);
     let charged = left_before.saturating_sub(data.call.meter.left());
     data.context.record(decision, function, name, status, charged);
-}
-
-/// Counts the call and turns an error into a status, or into the end of the guest's call.
-#[inline]
-fn settle<H, R: HostResult>(
-    result: Result<R, HostError>,
-    spec: FunctionSpec,
-    context: &PluginContext<H>,
-    counts: Option<&FunctionCounts>,
-) -> Result<R, wasmi::Error> {
-    if let Some(counts) = counts {
-        counts.calls.add(1);
-    }
-    let error = match result {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
-    if let Some(counts) = counts {
-        match error {
-            HostError::Denied => counts.denials.add(1),
-            _ => counts.errors.add(1),
-        }
-    }
-    let trap = error == HostError::Denied && context.config.on_denied == DenyPolicy::Trap;
-    match error.status().filter(|_| !trap).and_then(R::from_status) {
-        Some(value) => Ok(value),
-        None => Err(wasmi::Error::host(HostStop { error, function: spec.index })),
-    }
 }

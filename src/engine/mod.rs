@@ -26,7 +26,7 @@ pub(crate) use self::{
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},
     link::HostBody,
-    sandbox::{CallLimits, Sandbox},
+    sandbox::{CallLimits, Outer, Sandbox},
 };
 pub use self::{
     link::{HostParam, HostResult, IntoHostFunction},

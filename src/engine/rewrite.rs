@@ -101,7 +101,7 @@ struct GrowingTables(Vec<u32>);
 impl GrowingTables {
     fn find(wasm: &[u8], shape: &Shape) -> Result<Self, Error> {
         let mut tables = Vec::new();
-        if shape.tables.is_empty() {
+        if shape.tables.is_empty() || !shape.leaks_stack {
             return Ok(Self(tables));
         }
         for payload in Parser::new(0).parse_all(wasm) {

@@ -2,18 +2,18 @@
 
 use super::{costs::TABLE_GROW_FUNCTION_FUEL, failure::Failure, store::StoreData};
 use wasmi::{
-    ResumableCall, ResumableCallOutOfFuel, Store, TypedFunc, TypedResumableCall,
+    Func, ResumableCall, ResumableCallOutOfFuel, Store, TypedFunc, TypedResumableCall,
     TypedResumableCallOutOfFuel, Val, WasmParams, WasmResults,
 };
 
 /// Where a call stands at the end of a slice.
-pub(super) enum Step<R, S> {
+enum Step<R, S> {
     Finished(R),
     Suspended(S),
 }
 
 /// A call that stopped at the end of its slice.
-pub(super) trait Suspended: Sized {
+trait Suspended: Sized {
     type Output;
 
     /// The fuel without which it cannot go on.
@@ -27,7 +27,7 @@ pub(super) trait Suspended: Sized {
 
 /// Runs a call to its end. `step` is its first slice.
 #[inline]
-pub(super) fn run<H, S: Suspended>(
+fn run<H, S: Suspended>(
     store: &mut Store<StoreData<H>>,
     mut step: Step<S::Output, S>,
 ) -> Result<S::Output, Failure> {
@@ -57,15 +57,29 @@ fn next_slice<H>(store: &mut Store<StoreData<H>>, required: u64) -> Result<(), F
     store.set_fuel(next).map_err(|error| Failure::from(&error))
 }
 
-/// Calls a function with Rust types, slice by slice.
+/// Calls a function with Rust types, slice by slice if there is more than one.
 #[inline]
 pub(super) fn run_typed<H, P: WasmParams, R: WasmResults>(
     store: &mut Store<StoreData<H>>,
     function: TypedFunc<P, R>,
     params: P,
 ) -> Result<R, Failure> {
-    let first = typed(function.call_resumable(&mut *store, params))?;
-    run(store, first)
+    if store.data().call.whole {
+        return function.call(store, params).map_err(|error| Failure::from(&error));
+    }
+    match function.call_resumable(&mut *store, params) {
+        Ok(TypedResumableCall::Finished(results)) => Ok(results),
+        stopped => go_on(store, stopped),
+    }
+}
+
+/// Goes on with a call that did not end in its first slice.
+#[inline(never)]
+fn go_on<H, R: WasmResults>(
+    store: &mut Store<StoreData<H>>,
+    stopped: Result<TypedResumableCall<R>, wasmi::Error>,
+) -> Result<R, Failure> {
+    run(store, typed(stopped)?)
 }
 
 /// The first slice, or a further one, of a call whose results are Rust types.
@@ -91,14 +105,41 @@ impl<R: WasmResults> Suspended for TypedResumableCallOutOfFuel<R> {
     }
 }
 
+/// Calls a function with values, slice by slice if there is more than one.
+#[inline]
+pub(super) fn run_untyped<H>(
+    store: &mut Store<StoreData<H>>,
+    function: Func,
+    inputs: &[Val],
+    outputs: &mut [Val],
+) -> Result<(), Failure> {
+    if store.data().call.whole {
+        return function.call(store, inputs, outputs).map_err(|error| Failure::from(&error));
+    }
+    match function.call_resumable(&mut *store, inputs, outputs) {
+        Ok(ResumableCall::Finished) => Ok(()),
+        stopped => go_on_untyped(store, stopped, outputs),
+    }
+}
+
+/// Goes on with a call that did not end in its first slice.
+#[inline(never)]
+fn go_on_untyped<H>(
+    store: &mut Store<StoreData<H>>,
+    stopped: Result<ResumableCall, wasmi::Error>,
+    outputs: &mut [Val],
+) -> Result<(), Failure> {
+    run(store, untyped(stopped, outputs)?)
+}
+
 /// A call whose results go to a slice of values.
-pub(super) struct Untyped<'o> {
+struct Untyped<'o> {
     call: ResumableCallOutOfFuel,
     outputs: &'o mut [Val],
 }
 
 /// The first slice, or a further one, of a call whose results go to `outputs`.
-pub(super) fn untyped(
+fn untyped(
     call: Result<ResumableCall, wasmi::Error>,
     outputs: &mut [Val],
 ) -> Result<Step<(), Untyped<'_>>, Failure> {

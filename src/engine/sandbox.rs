@@ -5,26 +5,26 @@ use super::{
     convention::{Convention, Input},
     failure::{BadAnswer, Evidence, Failure},
     rewrite::START_EXPORT,
-    run::{run, run_typed, untyped},
+    run::{run_typed, run_untyped},
     signature::{Params, Results},
     store::StoreData,
     values::{lift, lower, placeholder},
 };
 use crate::{
-    ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
+    CallOptions, ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
     audit::Recorded,
     host::{Chain, Host, PluginContext},
-    schedule::{First, Pace, SLICE_FUEL},
+    schedule::{First, Pace},
     stats::{SlotCounts, Stop},
     sync::Arc,
     value::MAX_VALUES,
 };
 use alloc::{boxed::Box, format};
 use core::any::Any;
-use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
+use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc, Val};
 
 /// One call in so many is timed as a whole, beginning with a sandbox's first.
-const TIMED_EVERY: u32 = 64;
+const TIMED_EVERY: u32 = 256;
 
 /// What a call may use.
 #[derive(Debug, Clone)]
@@ -33,12 +33,26 @@ pub(crate) struct CallLimits<'c> {
     pub(crate) timeout_us: u64,
     pub(crate) tag: u64,
     pub(crate) slice_fuel: u64,
-    /// When the caller's own call must have ended, for a nested call.
+    /// What a nested call has from those that led to it.
+    pub(crate) outer: Option<&'c Outer<'c>>,
+}
+
+/// What the callers of a nested call leave it.
+#[derive(Debug)]
+pub(crate) struct Outer<'c> {
+    /// When the caller's own call must have ended.
     pub(crate) deadline_us: Option<u64>,
-    /// The plugins that led to a nested call.
-    pub(crate) chain: Option<&'c Chain>,
+    /// The plugins that led to the call.
+    pub(crate) chain: Chain,
+    /// How many decisions of its callers went to the audit ring.
+    pub(crate) recorded: &'c Recorded,
+}
+
+impl CallLimits<'_> {
     /// How many decisions of a nested call's callers went to the audit ring.
-    pub(crate) recorded: Option<&'c Recorded>,
+    pub(crate) fn recorded(&self) -> Option<&Recorded> {
+        self.outer.map(|outer| outer.recorded)
+    }
 }
 
 /// An instance with a store of its own, linked and started.
@@ -56,6 +70,8 @@ pub(crate) struct Sandbox<H: Host> {
     typed: Box<[Option<Box<dyn Any + Send + Sync>>]>,
     /// Whether a call is running, was stopped midway, or unwound.
     midway: bool,
+    /// The fuel that the last call spent.
+    spent: u64,
     /// How many calls have begun, start function included; every so many are timed as a whole.
     calls: u32,
 }
@@ -71,7 +87,7 @@ impl<H: Host> Sandbox<H> {
             .map_err(|failure| (failure, Box::default()))?;
         match sandbox.run_start_function() {
             Ok(()) => Ok(sandbox),
-            Err((spent, failure)) => Err((failure, sandbox.evidence(spent))),
+            Err(failure) => Err((failure, sandbox.evidence())),
         }
     }
 
@@ -99,31 +115,28 @@ impl<H: Host> Sandbox<H> {
             instance,
             store,
             midway: false,
+            spent: 0,
             calls: 0,
         })
     }
 
-    /// Runs the start function as a call; an error has what it spent.
-    fn run_start_function(&mut self) -> Result<(), (u64, Failure)> {
+    /// Runs the start function as a call.
+    fn run_start_function(&mut self) -> Result<(), Failure> {
         if !self.code.has_start {
             return Ok(());
         }
         let function = self.instance.get_typed_func::<(), ()>(&self.store, START_EXPORT);
-        let function = function.map_err(|error| (0, Failure::from(&error)))?;
+        let function = function.map_err(|error| Failure::from(&error))?;
         let config = &self.store.data().context.config;
-        let limits = CallLimits {
-            fuel: config.capabilities.fuel_limit,
-            timeout_us: config.timeout_us(),
-            tag: 0,
-            slice_fuel: SLICE_FUEL,
-            deadline_us: None,
-            chain: None,
-            recorded: None,
-        };
+        let limits = self.code.limits(config, &CallOptions::default());
         self.begin(&limits);
         let result = run_typed(&mut self.store, function, ());
-        let (spent, _) = self.end(result.as_ref().err());
-        result.map_err(|failure| (spent, failure))
+        self.end();
+        match &result {
+            Ok(()) => self.midway = false,
+            Err(failure) => self.count_stop(failure),
+        }
+        result
     }
 
     /// Whether further calls may run in it.
@@ -139,30 +152,37 @@ impl<H: Host> Sandbox<H> {
         self.code.functions().get(index)
     }
 
-    /// What the last call, which spent `fuel`, leaves for a report.
+    /// The fuel that the last call spent.
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent
+    }
+
+    /// What the last call leaves for a report.
     ///
     /// Boxed, so that no frame of a call, which may be one of many, has room for it.
     #[cold]
     #[inline(never)]
-    pub(crate) fn evidence(&self, fuel: u64) -> Box<Evidence> {
+    pub(crate) fn evidence(&self) -> Box<Evidence> {
         let StoreData { call, limiter, .. } = self.store.data();
         Box::new(Evidence {
-            fuel,
+            fuel: self.spent,
             memory_bytes: limiter.memory_bytes(),
             host_calls: call.recent.iter().collect(),
             last_log: call.last_log.clone(),
         })
     }
 
-    /// Calls an exported function with values, which must have its parameters' types. Returns the
-    /// fuel spent and the results.
+    /// Calls an exported function with values, which must have its parameters' types, and appends
+    /// its results to `results`.
+    #[inline]
     pub(crate) fn call_values(
         &mut self,
         index: usize,
         args: &[WasmValue],
+        results: &mut WasmValues,
         limits: &CallLimits<'_>,
-    ) -> (u64, Result<WasmValues, Failure>) {
-        self.in_call(limits, |sandbox| sandbox.run_values(index, args))
+    ) -> Result<(), Failure> {
+        self.in_call(limits, |sandbox| sandbox.run_values(index, args, results))
     }
 
     /// Calls an exported function with Rust types, which must be its signature.
@@ -172,7 +192,7 @@ impl<H: Host> Sandbox<H> {
         index: usize,
         params: P,
         limits: &CallLimits<'_>,
-    ) -> (u64, Result<R, Failure>) {
+    ) -> Result<R, Failure> {
         self.in_call(limits, |sandbox| {
             let function = sandbox.resolve::<P, R>(index)?;
             run_typed(&mut sandbox.store, function, params)
@@ -186,7 +206,7 @@ impl<H: Host> Sandbox<H> {
         input: &(impl Input + ?Sized),
         limits: &CallLimits<'_>,
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
-    ) -> (u64, Result<T, Failure>) {
+    ) -> Result<T, Failure> {
         self.in_call(limits, |sandbox| {
             let convention =
                 sandbox.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?;
@@ -201,26 +221,51 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         limits: &CallLimits<'_>,
         body: impl FnOnce(&mut Self) -> Result<T, Failure>,
-    ) -> (u64, Result<T, Failure>) {
+    ) -> Result<T, Failure> {
         self.begin(limits);
-        let result = body(self);
-        let (spent, us) = self.end(result.as_ref().err());
-        let call = &self.store.data().call;
-        call.counts.latencies.add(us);
-        if let Some(outer) = limits.recorded {
-            outer.set_to(Some(&call.recorded));
+        match body(self) {
+            Ok(value) => {
+                self.end_call(limits);
+                self.midway = false;
+                Ok(value)
+            }
+            Err(failure) => {
+                self.fail_call(limits, &failure);
+                Err(failure)
+            }
         }
-        if result.is_err() {
-            self.store.data_mut().caught.resume();
-        }
-        (spent, result)
     }
 
-    #[inline]
+    #[cold]
+    #[inline(never)]
+    fn fail_call(&mut self, limits: &CallLimits<'_>, failure: &Failure) {
+        self.end_call(limits);
+        self.count_stop(failure);
+        self.store.data_mut().caught.resume();
+    }
+
+    // Always, as `begin`: a call in between is a tenth of what the library adds to a call.
+    #[inline(always)]
+    fn end_call(&mut self, limits: &CallLimits<'_>) {
+        let us = self.end();
+        let call = &self.store.data().call;
+        call.counts.latencies.add(us);
+        if let Some(outer) = limits.outer {
+            outer.recorded.set_to(Some(&call.recorded));
+        }
+    }
+
+    #[inline(always)]
     fn begin(&mut self, limits: &CallLimits<'_>) {
         self.midway = true;
         let StoreData { context, call, .. } = self.store.data_mut();
-        call.pace = Pace::new(limits.slice_fuel, limits.timeout_us, limits.deadline_us);
+        call.begin(limits.tag);
+        call.pace = Pace::new(limits.slice_fuel, limits.timeout_us);
+        if let Some(outer) = limits.outer {
+            call.begin_nested(&outer.chain, outer.recorded);
+            call.pace.set_outer_deadline(outer.deadline_us);
+        }
+        call.whole = limits.slice_fuel >= limits.fuel;
         if self.calls.is_multiple_of(TIMED_EVERY) {
             let first = match self.code.has_start {
                 _ if self.calls > 0 => None,
@@ -230,14 +275,6 @@ impl<H: Host> Sandbox<H> {
             call.pace.start_timing(context.clock(), first);
         }
         self.calls = self.calls.wrapping_add(1);
-        call.tag = limits.tag;
-        match limits.chain {
-            Some(chain) => call.chain.clone_from(chain),
-            None if call.chain.is_empty() => {}
-            None => call.chain = Chain::default(),
-        }
-        call.clear();
-        call.recorded.set_to(limits.recorded);
         let first = call.meter.begin(limits.fuel, limits.slice_fuel);
         if call.meter.is_metered() {
             // Cannot fail: the engine meters exactly if the meter does.
@@ -245,54 +282,75 @@ impl<H: Host> Sandbox<H> {
         }
     }
 
-    /// Books a call; returns the fuel spent and about how many microseconds it took, rounded up.
-    #[inline]
-    fn end(&mut self, failure: Option<&Failure>) -> (u64, u64) {
+    /// Books what a call spent; returns about how many microseconds it took, rounded up.
+    #[inline(always)]
+    fn end(&mut self) -> u64 {
         let left = match self.store.data().call.meter.is_metered() {
             true => Some(self.store.get_fuel().unwrap_or(0)),
             false => None,
         };
         let StoreData { context, call, .. } = self.store.data_mut();
-        let spent = left.map_or(0, |left| call.meter.spent(left));
-        let us = call.pace.finish(context.clock(), spent, &call.counts);
-        call.counts.fuel.add(spent);
-        let stop = failure.and_then(Failure::stop);
+        self.spent = left.map_or(0, |left| call.meter.spent(left));
+        call.pace.finish(context.clock(), self.spent, &call.counts)
+    }
+
+    /// Counts how the guest was stopped, if it was stopped midway.
+    #[cold]
+    fn count_stop(&mut self, failure: &Failure) {
+        let stop = failure.stop();
         self.midway = stop.is_some();
         if let Some(stop) = stop {
-            call.counts.traps.add(stop);
+            self.store.data().call.counts.traps.add(stop);
         }
-        (spent, us)
     }
 
     /// Resolves the typed form of a function once.
     #[inline]
     fn resolve<P: Params, R: Results>(&mut self, index: usize) -> Result<TypedFunc<P, R>, Failure> {
-        let slot = self.typed.get_mut(index).ok_or_else(no_such_export)?;
-        if let Some(typed) = slot.as_ref().and_then(|any| any.downcast_ref::<TypedFunc<P, R>>()) {
+        let known = self.typed.get(index).and_then(Option::as_ref);
+        if let Some(typed) = known.and_then(|any| any.downcast_ref::<TypedFunc<P, R>>()) {
             return Ok(*typed);
         }
+        self.resolve_anew(index)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn resolve_anew<P: Params, R: Results>(
+        &mut self,
+        index: usize,
+    ) -> Result<TypedFunc<P, R>, Failure> {
         let function = self.functions.get(index).ok_or_else(no_such_export)?;
         let typed = function.typed::<P, R>(&self.store).map_err(|error| Failure::from(&error))?;
-        *slot = Some(Box::new(typed));
+        if let Some(slot) = self.typed.get_mut(index) {
+            *slot = Some(Box::new(typed));
+        }
         Ok(typed)
     }
 
-    fn run_values(&mut self, index: usize, args: &[WasmValue]) -> Result<WasmValues, Failure> {
+    fn run_values(
+        &mut self,
+        index: usize,
+        args: &[WasmValue],
+        results: &mut WasmValues,
+    ) -> Result<(), Failure> {
         let function = *self.functions.get(index).ok_or_else(no_such_export)?;
-        let mut inputs = heapless::Vec::<_, MAX_VALUES>::new();
+        // Both in one place, filled where they lie: moving them costs more than the call.
+        let mut values = heapless::Vec::<Val, { 2 * MAX_VALUES }>::new();
         for arg in args {
-            let value = lower(&mut self.store, *arg)?;
-            inputs.push(value).map_err(|_| no_such_export())?;
+            values.push(lower(&mut self.store, *arg)?).map_err(|_| no_such_export())?;
         }
-        let results = self.code.functions().get(index).map_or(&[][..], |f| &f.results);
-        let mut outputs: heapless::Vec<_, MAX_VALUES> =
-            results.iter().copied().map(placeholder).collect();
-        let first = function.call_resumable(&mut self.store, &inputs, &mut outputs);
-        let first = untyped(first, &mut outputs)?;
-        run(&mut self.store, first)?;
-        let values: Option<WasmValues> =
-            outputs.iter().map(|value| lift(&self.store, value)).collect();
-        values.ok_or_else(no_such_export)
+        let types = self.code.functions().get(index).map_or(&[][..], |f| &f.results);
+        for ty in types {
+            values.push(placeholder(*ty)).map_err(|_| no_such_export())?;
+        }
+        let (inputs, outputs) = values.split_at_mut_checked(args.len()).unwrap_or_default();
+        run_untyped(&mut self.store, function, inputs, outputs)?;
+        for value in &*outputs {
+            let value = lift(&self.store, value).ok_or_else(no_such_export)?;
+            results.push(value).map_err(|_| no_such_export())?;
+        }
+        Ok(())
     }
 
     /// Reads an exported memory. `false` if the range is not inside; nothing if there is no such

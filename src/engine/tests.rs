@@ -7,7 +7,7 @@ use crate::{
     host::PluginContext,
     origin::{default_clock, no_directory},
     stats::SlotCounts,
-    sync::Arc,
+    sync::{Arc, Once},
 };
 use alloc::{format, string::String, vec::Vec};
 
@@ -31,6 +31,7 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         directory: no_directory(),
         audit: Arc::new(AuditLog::new(AuditLevel::Off)),
         function_names: Arc::clone(&table) as _,
+        kept: Once::new(),
     });
     Sandbox::start(&code, &context, &Arc::new(SlotCounts::new(table.len()))).unwrap()
 }
@@ -44,16 +45,10 @@ fn call(
 ) -> (u64, Result<WasmValues, Failure>) {
     let index = sandbox.code().find(function).unwrap();
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
-    let limits = CallLimits {
-        fuel,
-        timeout_us: 0,
-        tag: 0,
-        slice_fuel,
-        deadline_us: None,
-        chain: None,
-        recorded: None,
-    };
-    sandbox.call_values(index, &args, &limits)
+    let limits = CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, outer: None };
+    let mut results = WasmValues::new();
+    let result = sandbox.call_values(index, &args, &mut results, &limits);
+    (sandbox.spent(), result.map(|()| results))
 }
 
 /// Runs a function in a fresh sandbox; returns the fuel spent, and the results or the failure.

@@ -25,6 +25,9 @@ pub(crate) struct CallState {
     pub(crate) counts: Arc<SlotCounts>,
     pub(crate) meter: Meter,
     pub(crate) pace: Pace,
+    /// Whether the first slice is all there is, so that the guest never goes on from where it was
+    /// stopped.
+    pub(crate) whole: bool,
     pub(crate) chain: Chain,
     pub(crate) tag: u64,
     /// What the last `call_plugin` of this call left for `last_answer`.
@@ -48,6 +51,7 @@ impl CallState {
             counts,
             meter: Meter::new(metered),
             pace: Pace::default(),
+            whole: false,
             chain: Chain::default(),
             tag: 0,
             last_answer: Vec::new(),
@@ -58,12 +62,26 @@ impl CallState {
         }
     }
 
-    /// Forgets what the last call left.
+    /// Begins a call: forgets what the last one left.
     #[inline]
-    pub(crate) fn clear(&mut self) {
-        self.last_answer.clear();
-        self.last_log.clear();
-        self.recent.clear();
+    pub(crate) fn begin(&mut self, tag: u64) {
+        self.tag = tag;
+        // What there is to forget comes from host calls, or from callers.
+        if !self.recent.is_empty() || !self.chain.is_empty() {
+            self.last_answer.clear();
+            self.last_log.clear();
+            self.recent.clear();
+            self.chain = Chain::default();
+            self.recorded.set_to(None);
+        }
+    }
+
+    /// Takes over what the callers of a nested call leave it: who they are, and how many decisions
+    /// of theirs went to the audit ring.
+    #[inline(never)]
+    pub(crate) fn begin_nested(&mut self, chain: &Chain, recorded: &Recorded) {
+        self.chain.clone_from(chain);
+        self.recorded.set_to(Some(recorded));
     }
 
     /// Reads the clock, and says whether the call may go on, after `spent` fuel.
@@ -85,6 +103,8 @@ pub(crate) struct FunctionSpec {
     /// Whether the plugin holds the grant, as far as that depends on no argument; always, for a
     /// function that checks its grant itself.
     pub(crate) granted: bool,
+    /// Whether the plugin's calls are metered.
+    pub(crate) metered: bool,
     /// Whether each of its calls goes to the audit ring.
     pub(crate) audited: bool,
 }
@@ -95,7 +115,7 @@ pub struct HostCall<'b, H> {
     state: &'b mut CallState,
     /// The guest's memory; gone once it was split, or if the guest exports none.
     memory: Option<&'b mut [u8]>,
-    spec: FunctionSpec,
+    spec: &'b FunctionSpec,
 }
 
 impl<H> core::fmt::Debug for HostCall<'_, H> {
@@ -109,7 +129,7 @@ impl<'b, H: Host> HostCall<'b, H> {
         context: &'b PluginContext<H>,
         state: &'b mut CallState,
         memory: Option<&'b mut [u8]>,
-        spec: FunctionSpec,
+        spec: &'b FunctionSpec,
     ) -> Self {
         Self { context, state, memory, spec }
     }
@@ -146,6 +166,23 @@ impl<'b, H: Host> HostCall<'b, H> {
         settings.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// What the host keeps for the plugin: found once, and then at hand for all its calls. Nothing if
+    /// `find` finds nothing yet.
+    #[inline]
+    pub(crate) fn kept<T: Send + Sync + 'static>(
+        &self,
+        find: impl FnOnce(&H) -> Option<Arc<T>>,
+    ) -> Option<&'b T> {
+        let kept = match self.context.kept.get() {
+            Some(kept) => kept,
+            None => {
+                let found = find(&self.context.host)?;
+                self.context.kept.call_once(|| found)
+            }
+        };
+        kept.downcast_ref()
+    }
+
     /// Returns the fuel that guest and host may still spend in this call; `u64::MAX` for a plugin
     /// that is not metered.
     pub fn fuel_left(&self) -> u64 {
@@ -176,8 +213,19 @@ impl<'b, H: Host> HostCall<'b, H> {
     /// Charges for `len` bytes that are looked at more than once, which cost more where they are many.
     #[inline]
     pub(super) fn charge_long(&mut self, len: usize) -> Result<(), HostError> {
-        self.charge_bytes(len)?;
-        self.charge(HostCost::long_bytes(len))
+        self.charge(self.spec.cost.bytes(len).saturating_add(HostCost::long_bytes(len)))
+    }
+
+    /// Charges for a name, and for `len` bytes as [`charge_long`](Self::charge_long) does.
+    #[inline]
+    pub(super) fn charge_name_and_long(
+        &mut self,
+        name_len: usize,
+        len: usize,
+    ) -> Result<(), HostError> {
+        let cost = self.spec.cost;
+        let fuel = cost.bytes(name_len).saturating_add(cost.bytes(len));
+        self.charge(fuel.saturating_add(HostCost::long_bytes(len)))
     }
 
     /// Charges for `n` rows, records or components at the function's cost.

@@ -4,9 +4,10 @@ use super::Chain;
 use crate::{
     AuditDecision, AuditLog, Clock, WasmInstanceConfig,
     audit::{AuditEntry, Recorded},
-    sync::{Arc, Weak},
+    sync::{Arc, Once, Weak},
 };
 use alloc::{boxed::Box, vec::Vec};
+use core::any::Any;
 
 /// What host functions know of the plugin that calls them. Never changes once loaded.
 pub(crate) struct PluginContext<H> {
@@ -20,6 +21,8 @@ pub(crate) struct PluginContext<H> {
     pub(crate) directory: Weak<dyn Directory>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) function_names: Arc<dyn FunctionNames>,
+    /// What the host keeps for the plugin, once it has been looked up.
+    pub(crate) kept: Once<Arc<dyn Any + Send + Sync>>,
 }
 
 /// What the host functions of a table are called.

@@ -87,7 +87,9 @@ impl<'m> Split<'m> {
     #[inline]
     pub(crate) fn input(&self, range: Range) -> Result<&'m [u8], HostError> {
         if range.len == 0 {
-            return Ok(&[]);
+            // Of the memory, not `&[]`: hashing or comparing that loads ahead from an address that
+            // is never mapped, which was seen to cost 80 ns.
+            return Range::EMPTY.of(self.before);
         }
         match range.start.checked_sub(self.after_start) {
             Some(start) => Range { start, ..range }.of(self.after),

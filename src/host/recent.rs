@@ -20,11 +20,17 @@ pub(crate) struct Recent {
 
 impl Recent {
     #[inline]
-    pub(crate) fn push(&mut self, call: RecentCall) {
+    pub(crate) fn push(&mut self, function: usize, status: i32) {
         if let Some(oldest) = self.calls.get_mut(self.count % RECENT_CALLS) {
-            *oldest = call;
+            *oldest = RecentCall { function, status };
         }
-        self.count = self.count.wrapping_add(1);
+        // As many more as there are places: the next place is the same.
+        self.count = self.count.checked_add(1).unwrap_or(RECENT_CALLS);
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     #[inline]
@@ -50,7 +56,7 @@ mod tests {
         for round in 0..20 {
             let kept: Vec<_> = recent.iter().map(|call| call.status).collect();
             assert_eq!(kept, (0.max(round - 8)..round).collect::<Vec<_>>());
-            recent.push(RecentCall { function: 3, status: round });
+            recent.push(3, round);
         }
         recent.clear();
         assert_eq!(recent.iter().count(), 0);

@@ -22,11 +22,15 @@ pub struct Labels<'a>(&'a [u8]);
 impl<'a> Labels<'a> {
     /// Checks that `bytes` are whole pairs of UTF-8 fields.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, HostError> {
+        // If all bytes are ASCII, those of each field are: one look at them instead of one a field.
+        let ascii = bytes.is_ascii();
         let mut rest = bytes;
         while !rest.is_empty() {
             for _ in 0..2 {
                 let (field, tail) = take_field(rest)?;
-                core::str::from_utf8(field).map_err(|_| HostError::InvalidArguments)?;
+                if !ascii && core::str::from_utf8(field).is_err() {
+                    return Err(HostError::InvalidArguments);
+                }
                 rest = tail;
             }
         }

@@ -8,7 +8,7 @@ use crate::{
     CallOptions, EmbeddedHost, ErrorKind, LogLevel, WasmPluginInstance,
     engine::{Failure, Input, Sandbox},
     host::{Host, take_field},
-    pool::Held,
+    plugin::Visit,
     report,
     sync::{Arc, AtomicU64, Ordering},
 };
@@ -163,15 +163,12 @@ impl<H: Host> WasmObservabilityPlugin<H> {
         if input.len() > MAX_RECORD_BYTES {
             return Err(Loss::TooLong);
         }
-        let called = plugin.in_held(hold(plugin)?, |sandbox| {
-            let limits = plugin.limits(&CallOptions::default());
-            let (spent, result) =
-                plugin.spend_limits(function, limits, sandbox, |sandbox, limits| {
-                    sandbox.call_bytes(index, input, limits, take)
-                });
-            Ok(result.map_err(|failure| lost(plugin, sandbox, function, (spent, failure))))
+        let mut visit = visit(plugin)?;
+        let sandbox = visit.sandbox().map_err(|_| Loss::Failed)?;
+        let result = plugin.spend_limits(function, plugin.limits(), sandbox, |sandbox, limits| {
+            sandbox.call_bytes(index, input, limits, take)
         });
-        called.unwrap_or(Err(Loss::Failed))
+        result.map_err(|failure| lost(plugin, sandbox, function, failure))
     }
 
     fn metric(&self, function: &str, value: [u8; 8], name: &str, labels: &[(&str, &str)]) {
@@ -180,10 +177,10 @@ impl<H: Host> WasmObservabilityPlugin<H> {
 }
 
 /// Holds a free sandbox, which is looked for a bounded number of times.
-fn hold<H: Host>(plugin: &WasmPluginInstance<H>) -> Result<Held<'_, H>, Loss> {
+fn visit<H: Host>(plugin: &WasmPluginInstance<H>) -> Result<Visit<'_, H>, Loss> {
     for _ in 0..MAX_TRIES {
-        match plugin.try_hold() {
-            Ok(held) => return Ok(held),
+        match plugin.try_visit() {
+            Ok(visit) => return Ok(visit),
             Err(ErrorKind::Busy) => core::hint::spin_loop(),
             Err(_) => return Err(Loss::Failed),
         }
@@ -197,10 +194,10 @@ fn lost<H: Host>(
     plugin: &WasmPluginInstance<H>,
     sandbox: &Sandbox<H>,
     function: &str,
-    (spent, failure): (u64, Failure),
+    failure: Failure,
 ) -> Loss {
     if plugin.config().debug_mode {
-        plugin.failed(function, failure, &CallOptions::default(), &sandbox.evidence(spent));
+        plugin.failed(function, failure, &CallOptions::default(), &sandbox.evidence());
     }
     Loss::Failed
 }

@@ -1,45 +1,133 @@
-//! How the sandboxes of a plugin come and go: made when a slot has none, let go of after a trap, a
-//! reset or an unloading.
+//! How the sandboxes of a plugin come and go: held for a call or taken out for a lease, made where
+//! there is none, let go of after a trap, a reset or an unloading.
 
 use super::WasmPluginInstance;
 use crate::{
-    AuditDecision, CallOptions, Error,
+    AuditDecision, CallOptions, Error, ErrorKind,
     engine::{Evidence, Failure, Sandbox},
     host::Host,
-    pool::{Held, Place},
+    pool::Held,
     stats::SlotCounts,
-    sync::{Arc, Ordering, fence},
+    sync::{Arc, Ordering},
 };
 use alloc::boxed::Box;
 
-impl<H: Host> WasmPluginInstance<H> {
-    /// Makes sure that there is a sandbox in the slot, and one that can be used.
+/// A slot of a plugin, held for the time of one call.
+pub(crate) struct Visit<'p, H: Host> {
+    plugin: &'p WasmPluginInstance<H>,
+    held: Held<'p, H>,
+}
+
+impl<H: Host> Visit<'_, H> {
+    /// The sandbox: a fresh one, if there is none that can be used.
     #[inline]
-    pub(super) fn fill<'h>(&self, held: &'h mut Held<'_, H>) -> Result<&'h mut Sandbox<H>, Error> {
-        let usable = matches!(&*held.place, Place::Idle(sandbox) if sandbox.is_usable());
-        if !usable {
-            self.refill(held)?;
+    pub(crate) fn sandbox(&mut self) -> Result<&mut Sandbox<H>, Error> {
+        match self.held.sandbox() {
+            Some((sandbox, counts)) => self.plugin.usable(sandbox, counts),
+            None => Err(self.plugin.busy()),
         }
-        match &mut *held.place {
-            Place::Idle(sandbox) => Ok(sandbox),
-            Place::Empty | Place::Out => Err(self.busy()),
+    }
+}
+
+impl<H: Host> Drop for Visit<'_, H> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some((sandbox, _)) = self.held.sandbox()
+            && !self.plugin.keeps(sandbox)
+        {
+            self.plugin.discard(sandbox);
+        }
+    }
+}
+
+impl<H: Host> WasmPluginInstance<H> {
+    /// Holds a free slot; the error is not yet put in words, which would allocate.
+    #[inline]
+    pub(crate) fn try_visit(&self) -> Result<Visit<'_, H>, ErrorKind> {
+        Ok(Visit { plugin: self, held: self.try_hold()? })
+    }
+
+    /// As [`try_visit`](Self::try_visit), with the error in words.
+    #[inline]
+    pub(super) fn visit(&self) -> Result<Visit<'_, H>, Error> {
+        self.try_visit().map_err(|kind| self.unavailable(kind))
+    }
+
+    /// Makes the first sandbox of a plugin that is not ready yet.
+    pub(super) fn make_first(&self) -> Result<(), Error> {
+        let mut held = self.pool.hold().ok_or_else(|| self.busy())?;
+        match held.sandbox() {
+            Some((sandbox, counts)) => self.usable(sandbox, counts).map(|_| ()),
+            None => Err(self.busy()),
         }
     }
 
+    /// Takes a sandbox, or the right to make one, out of a free slot; returns which slot.
+    pub(super) fn take_out(&self) -> Result<(usize, Option<Box<Sandbox<H>>>), Error> {
+        let held = self.try_hold().map_err(|kind| self.unavailable(kind))?;
+        Ok(self.pool.take_out(held))
+    }
+
+    #[inline]
+    fn try_hold(&self) -> Result<Held<'_, H>, ErrorKind> {
+        if self.unloaded.load(Ordering::Acquire) {
+            return Err(ErrorKind::Unloaded);
+        }
+        if !self.ready.load(Ordering::Acquire) {
+            return Err(ErrorKind::NotReady);
+        }
+        self.pool.hold().ok_or(ErrorKind::Busy)
+    }
+
+    /// Puts a leased sandbox back, if there is one and it can be used again.
+    pub(crate) fn put_back(&self, slot: usize, mut sandbox: Option<Box<Sandbox<H>>>) {
+        if !self.keeps(&sandbox) {
+            self.discard(&mut sandbox);
+        }
+        self.pool.put_back(slot, sandbox);
+    }
+
+    /// The sandbox of a lease: a fresh one, if its own cannot be used any more.
+    #[inline]
+    pub(crate) fn usable_of<'s>(
+        &self,
+        slot: usize,
+        sandbox: &'s mut Option<Box<Sandbox<H>>>,
+    ) -> Result<&'s mut Sandbox<H>, Error> {
+        if !is_usable(sandbox) {
+            let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
+            self.refill(sandbox, counts)?;
+        }
+        sandbox.as_deref_mut().ok_or_else(|| self.busy())
+    }
+
+    #[inline]
+    fn usable<'s>(
+        &self,
+        sandbox: &'s mut Option<Box<Sandbox<H>>>,
+        counts: &Arc<SlotCounts>,
+    ) -> Result<&'s mut Sandbox<H>, Error> {
+        if !is_usable(sandbox) {
+            self.refill(sandbox, counts)?;
+        }
+        sandbox.as_deref_mut().ok_or_else(|| self.busy())
+    }
+
+    /// Makes a new sandbox in place of one that cannot be used, or of none.
     #[cold]
-    fn refill(&self, held: &mut Held<'_, H>) -> Result<(), Error> {
-        *held.place = Place::Empty;
-        *held.place = Place::Idle(self.fresh(held.counts)?);
-        Ok(())
-    }
-
-    /// A new sandbox.
-    fn fresh(&self, counts: &Arc<SlotCounts>) -> Result<Box<Sandbox<H>>, Error> {
+    #[inline(never)]
+    fn refill(
+        &self,
+        place: &mut Option<Box<Sandbox<H>>>,
+        counts: &Arc<SlotCounts>,
+    ) -> Result<(), Error> {
+        *place = None;
         let code = self.code.read().clone().ok_or_else(|| self.gone())?;
         let sandbox = Sandbox::start(&code, &self.context, counts)
             .map_err(|(failure, evidence)| self.not_started(failure, &evidence))?;
         self.trapped.store(false, Ordering::Relaxed);
-        Ok(Box::new(sandbox))
+        *place = Some(Box::new(sandbox));
+        Ok(())
     }
 
     #[cold]
@@ -50,56 +138,30 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Whether a sandbox that was used may be used again.
     #[inline]
-    pub(super) fn keeps(&self, sandbox: &Sandbox<H>) -> bool {
-        if !sandbox.is_usable() {
-            self.trapped.store(true, Ordering::Relaxed);
-            return false;
-        }
-        self.context.config.reset == crate::ResetPolicy::OnTrap
+    fn keeps(&self, sandbox: &Option<Box<Sandbox<H>>>) -> bool {
+        is_usable(sandbox) && self.context.config.reset == crate::ResetPolicy::OnTrap
     }
 
-    /// Gives back what an unloaded plugin still holds. Every use of a sandbox ends here: either
-    /// this sees that the plugin was unloaded, or unloading finds the slot free.
-    #[inline]
-    pub(super) fn after_use(&self) {
-        fence(Ordering::SeqCst);
-        if self.unloaded.load(Ordering::Relaxed) {
-            self.pool.clear();
+    #[cold]
+    #[inline(never)]
+    fn discard(&self, sandbox: &mut Option<Box<Sandbox<H>>>) {
+        if sandbox.take().is_some_and(|sandbox| !sandbox.is_usable()) {
+            self.trapped.store(true, Ordering::Relaxed);
         }
     }
 
     /// Refuses new calls and drops everything that is not in use. Never waits.
     pub(crate) fn unload(&self) {
         self.unloaded.store(true, Ordering::Release);
-        fence(Ordering::SeqCst);
         *self.code.write() = None;
-        self.pool.clear();
+        self.pool.close();
         self.context.record(AuditDecision::Unload, "", "", 0, 0);
         log::debug!("plugin `{}` of tenant `{}` unloaded", self.name(), self.tenant());
     }
+}
 
-    /// Puts a leased sandbox back, if there is one and it can be used again.
-    pub(crate) fn put_back(&self, slot: usize, sandbox: Option<Box<Sandbox<H>>>) {
-        let sandbox = sandbox.filter(|sandbox| self.keeps(sandbox));
-        self.pool.put_back(slot, sandbox);
-        self.after_use();
-    }
-
-    /// The sandbox of a lease: a fresh one, if its own cannot be used any more.
-    #[inline]
-    pub(crate) fn usable<'s>(
-        &self,
-        sandbox: &'s mut Option<Box<Sandbox<H>>>,
-        slot: usize,
-    ) -> Result<&'s mut Sandbox<H>, Error> {
-        if !sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable()) {
-            *sandbox = None;
-            let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
-            *sandbox = Some(self.fresh(counts)?);
-        }
-        match sandbox {
-            Some(sandbox) => Ok(sandbox),
-            None => Err(self.busy()),
-        }
-    }
+/// Whether there is a sandbox in which calls may run.
+#[inline]
+fn is_usable<H: Host>(sandbox: &Option<Box<Sandbox<H>>>) -> bool {
+    sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable())
 }

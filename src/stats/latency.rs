@@ -6,7 +6,7 @@ const BUCKETS: usize = LatencyHistogram::BOUNDS_US.len() + 1;
 
 /// How long a plugin's calls took.
 ///
-/// Partly estimated: a call that ends in its first slice of fuel is timed only once in 64 times;
+/// Partly estimated: a call that ends in its first slice of fuel is timed only once in 256 times;
 /// otherwise, and for the first slice of a longer call, it is taken to have run at the speed that
 /// its sandboxes were last seen to run at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -68,6 +68,9 @@ impl Latencies {
 /// number more are a bucket more.
 #[inline]
 fn bucket(us: u64) -> usize {
+    if us <= 1 {
+        return 0;
+    }
     let bits = u64::BITS - us.saturating_sub(1).leading_zeros();
     (bits.div_ceil(2) as usize).min(BUCKETS - 1)
 }

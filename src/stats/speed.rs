@@ -18,14 +18,19 @@ pub(crate) struct Speed {
     /// Microseconds for one unit of fuel, in fixed point, so that a call that was not timed is
     /// judged by a multiplication.
     us_per_fuel: Counter,
+    /// The most fuel that takes a microsecond at most, so that short calls, of which there are most,
+    /// are judged by a comparison.
+    fuel_in_a_us: Counter,
 }
 
 impl Default for Speed {
     fn default() -> Self {
+        let us_per_fuel = (1 << FRACTION_BITS) / NOMINAL_FUEL_PER_US;
         Self {
             sampled_fuel: Counter::default(),
             sampled_us: Counter::default(),
-            us_per_fuel: Counter::new((1 << FRACTION_BITS) / NOMINAL_FUEL_PER_US),
+            us_per_fuel: Counter::new(us_per_fuel),
+            fuel_in_a_us: Counter::new(fuel_in_a_us(us_per_fuel)),
         }
     }
 }
@@ -38,14 +43,18 @@ impl Speed {
         let (fuel, us) = self.sampled();
         if us > 0 {
             let us = u128::from(us) << FRACTION_BITS;
-            let us_per_fuel = us.checked_div(u128::from(fuel));
-            self.us_per_fuel.set(us_per_fuel.map_or(u64::MAX, saturate));
+            let us_per_fuel = us.checked_div(u128::from(fuel)).map_or(u64::MAX, saturate);
+            self.us_per_fuel.set(us_per_fuel);
+            self.fuel_in_a_us.set(fuel_in_a_us(us_per_fuel));
         }
     }
 
     /// About how many microseconds `fuel` takes, rounded up; at most 2^32, over an hour.
     #[inline]
     pub(crate) fn us_of(&self, fuel: u64) -> u64 {
+        if fuel <= self.fuel_in_a_us.get() {
+            return u64::from(fuel > 0 && self.us_per_fuel.get() > 0);
+        }
         fuel.saturating_mul(self.us_per_fuel.get()).div_ceil(1 << FRACTION_BITS)
     }
 
@@ -53,6 +62,11 @@ impl Speed {
     pub(crate) fn sampled(&self) -> (u64, u64) {
         (self.sampled_fuel.get(), self.sampled_us.get())
     }
+}
+
+/// The most fuel that takes a microsecond at most.
+fn fuel_in_a_us(us_per_fuel: u64) -> u64 {
+    (1_u64 << FRACTION_BITS).checked_div(us_per_fuel).unwrap_or(u64::MAX)
 }
 
 /// How long `fuel` takes where `sampled_fuel` took `sampled_us`, in microseconds.
@@ -103,6 +117,18 @@ mod tests {
             let us = speed.us_of(fuel) as f64;
             // Cutting the reciprocal short makes it too small by less than 2^-32 for a unit of fuel.
             prop_assert!(us > exact - 0.01 && us < exact + 1.01 || us > f64::from(u32::MAX));
+        }
+
+        #[test]
+        fn a_short_call_is_judged_as_by_multiplying(
+            sample in (1..1_000_000_u64, 0..1_000_000_u64),
+            near in -3..4_i64,
+        ) {
+            let speed = Speed::default();
+            speed.sample(sample.0, sample.1);
+            let fuel = speed.fuel_in_a_us.get().saturating_add_signed(near);
+            let us = fuel.saturating_mul(speed.us_per_fuel.get()).div_ceil(1 << FRACTION_BITS);
+            prop_assert_eq!(speed.us_of(fuel), us);
         }
 
         #[test]

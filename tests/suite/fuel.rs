@@ -6,7 +6,7 @@ use crate::support::{
 use std::sync::Arc;
 use wasm_runtime::{
     Compilation, ErrorKind, ResetPolicy, WasmInstanceConfig, WasmPluginCapabilities,
-    WasmPluginInstance, WasmValue,
+    WasmPluginInstance, WasmValue, WasmValues,
 };
 
 fn rich() -> WasmInstanceConfig {
@@ -156,6 +156,33 @@ fn a_start_function_s_fuel_is_counted_for_each_sandbox() {
     let value = plugin.stats().total_fuel_consumed - start;
     plugin.call("value", &[]).unwrap();
     assert_eq!(plugin.stats().total_fuel_consumed, 2 * (start + value));
+}
+
+/// Runs a function of `kernels` under a fuel limit, with a timeout and so in slices, or without and
+/// so as a whole; returns the results, or the kind of the error, and the fuel.
+fn sliced_or_whole(
+    function: &str,
+    arg: i32,
+    fuel_limit: u64,
+    timeout_ms: u64,
+) -> (Result<WasmValues, ErrorKind>, u64) {
+    let grants = WasmPluginCapabilities { fuel_limit, timeout_ms, ..all_granted() };
+    let (_registry, plugin) = load(&fixture("kernels"), config(grants));
+    let result = plugin.call(function, &[WasmValue::I32(arg)]);
+    (result.map_err(|error| error.kind()), plugin.stats().total_fuel_consumed)
+}
+
+#[test]
+fn a_call_that_is_not_sliced_costs_what_a_sliced_one_costs_and_ends_where_it_ends() {
+    const HOUR_MS: u64 = 3_600_000;
+    for (function, arg) in [("fib", 18), ("sort", 1_500), ("dispatch", 9_000), ("bulk", 20_000)] {
+        for fuel_limit in [1_000_000, 300_000, 90_001, 40_001, 40_000, 39_999, 500] {
+            let whole = sliced_or_whole(function, arg, fuel_limit, 0);
+            let sliced = sliced_or_whole(function, arg, fuel_limit, HOUR_MS);
+            assert_eq!(whole, sliced, "{function} under {fuel_limit} fuel");
+            assert!(whole.1 <= fuel_limit);
+        }
+    }
 }
 
 fn with_budget(fuel_limit: u64, budget: u64) -> WasmInstanceConfig {

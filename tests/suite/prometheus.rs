@@ -78,7 +78,7 @@ fn what_each_plugin_did_stands_in_load_order_as_its_statistics_say() {
 fn the_durations_of_calls_are_cumulative_in_seconds() {
     let registry = WasmPluginRegistry::builder().clock(StepClock::new(50)).build().unwrap();
     registry.load("p", &fixture("counter"), of("t")).unwrap();
-    for _ in 0..65 {
+    for _ in 0..257 {
         registry.call("p", "increment", &[]).unwrap();
     }
     let lines = read(&rendered(&registry));
@@ -88,8 +88,8 @@ fn the_durations_of_calls_are_cumulative_in_seconds() {
     assert_eq!(bounds[..4], ["0.000001", "0.000004", "0.000016", "0.000064"]);
     assert_eq!(bounds[9..], ["0.262144", "1.048576", "+Inf"]);
     let counts: Vec<_> = buckets.iter().map(|(_, count)| *count).collect();
-    assert_eq!(counts[2..5], [63.0, 65.0, 65.0]);
-    assert_eq!(values(&lines, &format!("{family}_sum"), "plugin"), [("p", 0.00325)]);
+    assert_eq!(counts[2..5], [255.0, 257.0, 257.0]);
+    assert_eq!(values(&lines, &format!("{family}_sum"), "plugin"), [("p", 0.01285)]);
 }
 
 #[test]

@@ -127,7 +127,9 @@ const SPIN: &str = r#"(module (func (export "spin") (param i32) (result i32)
 /// A plugin over a clock that goes on by so much at each reading.
 fn timed(step_us: u64) -> (WasmPluginRegistry, Arc<WasmPluginInstance>) {
     let registry = WasmPluginRegistry::builder().clock(StepClock::new(step_us)).build().unwrap();
-    let plugin = load(&registry, "plugin", &wat(SPIN), config(all_granted()));
+    // A call that may take for ever would not be sliced.
+    let grants = WasmPluginCapabilities { timeout_ms: 3_600_000, ..all_granted() };
+    let plugin = load(&registry, "plugin", &wat(SPIN), config(grants));
     (registry, plugin)
 }
 
@@ -146,14 +148,14 @@ fn buckets(latency: &LatencyHistogram) -> Vec<(u64, u64)> {
 #[test]
 fn a_short_call_is_taken_to_be_as_fast_as_those_that_were_timed() {
     let (_registry, plugin) = timed(50);
-    // The first call is timed and tells nothing of the others; the 65th is the first sample.
-    spin(&plugin, 1, 64);
-    assert_eq!(buckets(&plugin.latency().unwrap()), [(1, 63), (64, 1)]);
-    spin(&plugin, 1, 640);
+    // The first call is timed and tells nothing of the others; the 257th is the first sample.
+    spin(&plugin, 1, 256);
+    assert_eq!(buckets(&plugin.latency().unwrap()), [(1, 255), (64, 1)]);
+    spin(&plugin, 1, 2_560);
     let latency = plugin.latency().unwrap();
-    assert_eq!(buckets(&latency), [(1, 63), (64, 641)]);
-    assert_eq!(latency.sum_us, 704 * 50);
-    assert_eq!(latency.count(), 704);
+    assert_eq!(buckets(&latency), [(1, 255), (64, 2_561)]);
+    assert_eq!(latency.sum_us, 2_816 * 50);
+    assert_eq!(latency.count(), 2_816);
 }
 
 #[test]
@@ -187,7 +189,7 @@ fn counts_add_up_to_the_calls_however_they_ended_and_start_functions_are_none() 
     let stats = plugin.stats();
     assert_eq!((stats.total_calls, stats.sandboxes_started), (200, 100));
     assert_eq!(plugin.latency().unwrap().count(), 200);
-    // Each start is timed, and no call: the 64th never comes.
+    // Each start is timed, and no call: the 256th never comes.
     assert_eq!(plugin.latency().unwrap().sum_us, 0);
     assert_eq!(stats.total_execution_us, 100 * 7);
 }
@@ -200,7 +202,7 @@ fn an_estimate_of_time_is_never_taken_back() {
     assert!(slow.sum_us > 900_000_000, "{slow:?}");
     // So much fuel for the same reading that the calls before seem to have been fast after all.
     for _ in 0..3 {
-        spin(&plugin, 50_000, 64);
+        spin(&plugin, 50_000, 256);
         let (latency, stats) = (plugin.latency().unwrap(), plugin.stats());
         assert!(latency.sum_us >= slow.sum_us, "{latency:?}");
         assert!(stats.total_execution_us >= slow_stats.total_execution_us, "{stats:?}");

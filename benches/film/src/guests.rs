@@ -36,17 +36,32 @@ pub fn calls() -> Vec<u8> {
     ))
 }
 
-/// A guest that calls `soch_v1.emit_metric` with a counter of a name of 5 bytes and no labels.
+/// A metric's name: 24 bytes.
+pub const METRIC: &str = "plugin_requests_in_total";
+/// Its labels, `method=GET` and `status=200`, as they are on the wire: 34 bytes.
+pub const LABELS: &[u8] = b"\x06\0\0\0method\x03\0\0\0GET\x06\0\0\0status\x03\0\0\0200";
+
+/// A guest that counts a metric up with `soch_v1.emit_metric`.
 ///
-/// Exports the loops `empty` and `emit`.
+/// Exports the loops `empty`, `emit`, with the name [`METRIC`] and [`LABELS`], and `emit_plain`,
+/// with a name of 64 bytes and no labels.
 pub fn metrics() -> Vec<u8> {
-    let emit = "(drop (call $emit (i32.const 0) (i32.const 16) (i32.const 5) (f64.const 1)
-                  (i32.const 0) (i32.const 0)))";
+    let emit = |name: i32, name_len: usize, labels_len: usize| {
+        format!(
+            "(if (call $emit (i32.const 0) (i32.const {name}) (i32.const {name_len})
+                   (f64.const 1) (i32.const 128) (i32.const {labels_len}))
+               (then unreachable))"
+        )
+    };
     with_host(
         "emit_metric",
         "emit",
         "(param i32 i32 i32 f64 i32 i32) (result i32)",
-        &[looping("empty", ""), looping("emit", emit)],
+        &[
+            looping("empty", ""),
+            looping("emit", &emit(64, METRIC.len(), LABELS.len())),
+            looping("emit_plain", &emit(256, 64, 0)),
+        ],
     )
 }
 
@@ -70,16 +85,26 @@ pub fn reads() -> Vec<u8> {
 
 /// A guest with one function of `soch_v1`, and the name and the key in its memory.
 fn with_host(function: &str, short: &str, signature: &str, loops: &[String]) -> Vec<u8> {
-    let key: String = KEY.iter().map(|byte| format!("\\{byte:02x}")).collect();
     assemble(&format!(
         "(module
            (import \"soch_v1\" \"{function}\" (func ${short} {signature}))
            (memory (export \"memory\") 1)
            (data (i32.const 16) \"{NAME}\")
-           (data (i32.const 32) \"{key}\")
+           (data (i32.const 32) \"{}\")
+           (data (i32.const 64) \"{METRIC}\")
+           (data (i32.const 128) \"{}\")
+           (data (i32.const 256) \"{}\")
            {})",
+        escaped(&KEY),
+        escaped(LABELS),
+        "m".repeat(64),
         loops.concat()
     ))
+}
+
+/// Bytes as the text format writes them.
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
 
 /// A function `name: (n: i32) -> i32` that does `body` n times and answers n.

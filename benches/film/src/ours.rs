@@ -75,6 +75,7 @@ pub fn default_config() -> WasmInstanceConfig {
 pub fn long_config() -> WasmInstanceConfig {
     let mut config = default_config();
     config.capabilities.fuel_limit = u64::MAX;
+    config.capabilities.timeout_ms = 60_000;
     config
 }
 

@@ -4,7 +4,8 @@
 //! it; host functions are made with `func_wrap` and find what they need in the store's data.
 
 use crate::guests;
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use std::{collections::BTreeMap, hash::BuildHasher};
 use wasmi::{
     Caller, Config, Engine, Error, Func, Instance, Linker, Memory, Module, ResumableCall, Store,
     TypedFunc, TypedResumableCall, Val, WasmParams, WasmResults,
@@ -17,7 +18,23 @@ const FUEL: u64 = 1 << 40;
 #[derive(Default)]
 pub struct Data {
     memory: Option<Memory>,
-    counters: HashMap<Box<[u8]>, f64>,
+    counters: HashTable<Counter>,
+    hasher: DefaultHashBuilder,
+}
+
+/// A metric that was counted up.
+struct Counter {
+    /// The name and behind it the labels, in one allocation.
+    key: Box<[u8]>,
+    name_len: usize,
+    value: f64,
+}
+
+impl Counter {
+    #[inline]
+    fn parts(&self) -> (&[u8], &[u8]) {
+        self.key.split_at(self.name_len)
+    }
 }
 
 /// An instance, and the functions of it that are called.
@@ -112,9 +129,9 @@ impl Raw {
         }
     }
 
-    /// What a counter has been counted up to.
-    pub fn counter(&self, name: &str) -> f64 {
-        self.store.data().counters.get(name.as_bytes()).copied().unwrap_or_default()
+    /// What all counters have been counted up to.
+    pub fn counted(&self) -> f64 {
+        self.store.data().counters.iter().map(|counter| counter.value).sum()
     }
 }
 
@@ -133,20 +150,33 @@ fn emit_metric(
     name: i32,
     name_len: i32,
     value: f64,
-    _labels: i32,
-    _labels_len: i32,
+    labels: i32,
+    labels_len: i32,
 ) -> Result<i32, Error> {
     let memory = caller.data().memory.ok_or_else(|| Error::new("no memory"))?;
     let (memory, data) = memory.data_and_store_mut(&mut caller);
-    let name = memory
-        .get(name as u32 as usize..)
-        .and_then(|rest| rest.get(..name_len as u32 as usize))
-        .ok_or_else(|| Error::new("out of bounds"))?;
-    match data.counters.get_mut(name) {
-        Some(counter) => *counter += value,
-        None => drop(data.counters.insert(name.into(), value)),
+    let name = bytes(memory, name, name_len)?;
+    let labels = bytes(memory, labels, labels_len)?;
+    let hash = data.hasher.hash_one((name, labels));
+    match data.counters.find_mut(hash, |known| known.parts() == (name, labels)) {
+        Some(known) => known.value += value,
+        None => {
+            let key = [name, labels].concat().into();
+            let new = Counter { key, name_len: name.len(), value };
+            let hasher = &data.hasher;
+            data.counters.insert_unique(hash, new, |known| hasher.hash_one(known.parts()));
+        }
     }
     Ok(0)
+}
+
+/// The bytes that a guest points at.
+#[inline]
+fn bytes(memory: &[u8], ptr: i32, len: i32) -> Result<&[u8], Error> {
+    memory
+        .get(ptr as u32 as usize..)
+        .and_then(|rest| rest.get(..len as u32 as usize))
+        .ok_or_else(|| Error::new("out of bounds"))
 }
 
 /// The rows that a host keeps, in the plainest ordered map.

@@ -25,8 +25,7 @@ pub(super) fn emit_metric<H: Host>(
     if value.is_nan() {
         return Err(HostError::InvalidArguments);
     }
-    call.charge_bytes(name.len())?;
-    call.charge_long(labels.len())?;
+    call.charge_name_and_long(name.len(), labels.len())?;
     let labels = Labels::parse(labels)?;
     let metric = Metric { kind, name, value, labels };
     call.with_host(|host, call| host.emit_metric(call, &metric)).map(|()| 0)
