@@ -5,7 +5,7 @@ use super::{
     measure::{Cell, geometric_mean},
     table::find,
 };
-use crate::case::{Group, Runtime};
+use crate::case::{Group, Line, Runtime};
 use std::fmt::{self, Write};
 
 /// A ratio and what it should be.
@@ -14,8 +14,40 @@ struct Goal {
     at_most: bool,
     goal: f64,
     measured: f64,
-    /// Nanoseconds, where they are part of the goal.
+    /// The most that it may take and what it takes, in nanoseconds, where that is part of the goal.
     ns: Option<(f64, f64)>,
+}
+
+impl Goal {
+    fn at_most(goal: f64, measured: f64, measure: &str) -> Self {
+        Self { measure: measure.to_owned(), at_most: true, goal, measured, ns: None }
+    }
+
+    fn at_least(goal: f64, measured: f64, measure: &str) -> Self {
+        Self { at_most: false, ..Self::at_most(goal, measured, measure) }
+    }
+
+    /// Whether it is met; what was not measured is not.
+    fn is_met(&self) -> bool {
+        let ratio = match self.at_most {
+            true => self.measured <= self.goal,
+            false => self.measured >= self.goal,
+        };
+        ratio && self.ns.is_none_or(|(most, ns)| ns < most)
+    }
+
+    fn row(&self, text: &mut String) -> fmt::Result {
+        let sign = if self.at_most { "≤" } else { "≥" };
+        write!(text, "| {} | {sign} {}", self.measure, self.goal)?;
+        if let Some((most, _)) = self.ns {
+            write!(text, " and < {most} ns")?;
+        }
+        write!(text, " | {:.2}", self.measured)?;
+        if let Some((_, ns)) = self.ns {
+            write!(text, ", {ns:.0} ns")?;
+        }
+        writeln!(text, " | {} |", if self.is_met() { "met" } else { "**missed**" })
+    }
 }
 
 /// Writes the table.
@@ -29,116 +61,56 @@ pub(super) fn table(text: &mut String, film: &Film, cells: &[Cell]) -> fmt::Resu
     writeln!(text, "| measure | goal | measured | |")?;
     writeln!(text, "|---|--:|--:|---|")?;
     for goal in of_film(film).into_iter().chain(of_peers(cells)) {
-        let met = match goal.at_most {
-            true => goal.measured <= goal.goal,
-            false => goal.measured >= goal.goal,
-        };
-        let sign = if goal.at_most { "≤" } else { "≥" };
-        let (mut wanted, mut measured) =
-            (format!("{sign} {}", goal.goal), format!("{:.3}", goal.measured));
-        let mut met = met && goal.measured.is_finite();
-        if let Some((limit, ns)) = goal.ns {
-            write!(wanted, " and < {limit} ns")?;
-            write!(measured, ", {ns:.1} ns")?;
-            met &= ns < limit;
-        }
-        let verdict = if met { "met" } else { "**missed**" };
-        writeln!(text, "| {} | {wanted} | {measured} | {verdict} |", goal.measure)?;
+        goal.row(text)?;
     }
     writeln!(text)
 }
 
 fn of_film(film: &Film) -> Vec<Goal> {
-    let read = film.ns("raw look-up") + film.net("raw nothing");
-    let emit = film.net("ours emit_metric");
-    let rows = [
-        (
-            "raw call with fuel set and read / wasmi's bare call",
-            BASELINE,
-            film.ratio("raw call", "raw bare"),
-        ),
-        (
-            "typed call through a lease, no deadline / raw call with fuel",
-            1.05,
-            film.ratio("ours lease, no timeout", "raw call"),
-        ),
-        (
-            "typed call through a lease / raw resumable call with fuel",
-            1.1,
-            film.ratio("ours lease", "raw resumable"),
-        ),
-        (
-            "typed call through the pool / raw call with fuel",
-            1.25,
-            film.ratio("ours pool", "raw call"),
-        ),
-        (
-            "call by plugin and function name / raw call by name with fuel",
-            1.25,
-            film.ratio("ours by name", "raw by name"),
-        ),
-        (
-            "empty host function / raw `func_wrap`",
-            1.15,
-            film.net("ours nothing") / film.net("raw nothing"),
-        ),
-        ("`emit_metric` / by hand", 1.5, emit / film.net("raw emit_metric")),
-        (
-            "`soch_read` of 64 bytes / (map look-up + empty raw host call)",
-            1.3,
-            film.net("ours soch_read") / read,
-        ),
-    ];
-    rows.into_iter()
-        .map(|(measure, goal, measured)| Goal {
-            measure: measure.to_owned(),
-            at_most: true,
-            goal,
-            measured,
-            ns: measure.starts_with("`emit_metric`").then_some((60.0, emit)),
-        })
-        .collect()
+    let at_most = Goal::at_most;
+    let bare = film.ratio("raw call", "raw bare");
+    let untimed = film.ratio("ours lease, no timeout", "raw call");
+    let lease = film.ratio("ours lease", "raw resumable");
+    let pool = film.ratio("ours pool", "raw call");
+    let by_name = film.ratio("ours by name", "raw by name");
+    let nothing = film.net("ours nothing") / film.net("raw nothing");
+    let emit_ns = film.net("ours emit_metric");
+    let emit = emit_ns / film.net("raw emit_metric");
+    let by_hand = film.ns("raw look-up") + film.net("raw nothing");
+    let read = film.net("ours soch_read") / by_hand;
+    vec![
+        at_most(BASELINE, bare, "raw call with fuel set and read / wasmi's bare call"),
+        at_most(1.05, untimed, "typed call through a lease, no deadline / raw call with fuel"),
+        at_most(1.1, lease, "typed call through a lease / raw resumable call with fuel"),
+        at_most(1.25, pool, "typed call through the pool / raw call with fuel"),
+        at_most(1.25, by_name, "call by plugin and function name / raw call by name with fuel"),
+        at_most(1.15, nothing, "empty host function / raw `func_wrap`"),
+        Goal { ns: Some((60.0, emit_ns)), ..at_most(1.5, emit, "`emit_metric` / by hand") },
+        at_most(1.3, read, "`soch_read` of 64 bytes / (map look-up + empty raw host call)"),
+    ]
 }
 
 fn of_peers(cells: &[Cell]) -> Vec<Goal> {
-    let goal = |measure: String, at_most, goal, measured| Goal {
-        measure,
-        at_most,
-        goal,
-        measured,
-        ns: None,
+    let host_call = |runtime| {
+        let ns = |task, runtime| find(cells, Group::HostCall, task, runtime, "");
+        let times = |task| ns(task, runtime) / ns(task, Runtime::Ours);
+        let measure = format!("host call, times as fast as {}, the worse of two", runtime.name());
+        Goal::at_least(3.0, times("nothing()").min(times("next(i32)")), &measure)
     };
-    let mut goals = Vec::new();
-    for runtime in [Runtime::Pulley, Runtime::Tinywasm] {
-        // The worse of the two.
-        let times = ["nothing()", "next(i32)"].map(|task| {
-            find(cells, Group::HostCall, task, runtime, "")
-                / find(cells, Group::HostCall, task, Runtime::Ours, "")
-        });
-        let measure = format!("host call, times as fast as {}", runtime.name());
-        goals.push(goal(measure, false, 3.0, times[0].min(times[1])));
-    }
     let large = crate::modules::Module::workload().name;
     let load = |runtime, how| find(cells, Group::Load, &large, runtime, how);
     let times = load(Runtime::Pulley, "") / load(Runtime::Ours, "eager");
-    goals.push(goal(
-        format!("load of {large}, times as fast as {}", Runtime::Pulley.name()),
-        false,
-        30.0,
-        times,
-    ));
-    let ratio = ours_over(cells, Runtime::Raw, "fuel");
-    goals.push(goal(
-        "compute with fuel, slices and deadline / raw wasmi with fuel, geometric mean".into(),
-        true,
-        1.03,
-        ratio,
-    ));
-    for (runtime, how) in peers(cells) {
-        let name = [runtime.name(), how].join(", ");
-        let measure = format!("compute / {}, geometric mean", name.trim_end_matches(", "));
-        goals.push(goal(measure, true, 1.0, ours_over(cells, runtime, how)));
-    }
+    let raw = ours_over(cells, Runtime::Raw, "fuel");
+    let mut goals = vec![
+        host_call(Runtime::Pulley),
+        host_call(Runtime::Tinywasm),
+        Goal::at_least(30.0, times, &format!("load of {large}, times as fast as wasmtime Pulley")),
+        Goal::at_most(1.03, raw, "compute / raw wasmi with fuel, geometric mean"),
+    ];
+    goals.extend(peers(cells).into_iter().map(|(runtime, how)| {
+        let measure = format!("compute / {}, geometric mean", Line { runtime, how });
+        Goal::at_most(1.0, ours_over(cells, runtime, how), &measure)
+    }));
     goals
 }
 
