@@ -43,8 +43,8 @@ pub const LABELS: &[u8] = b"\x06\0\0\0method\x03\0\0\0GET\x06\0\0\0status\x03\0\
 
 /// A guest that counts a metric up with `soch_v1.emit_metric`.
 ///
-/// Exports the loops `empty`, `emit`, with the name [`METRIC`] and [`LABELS`], and `emit_plain`,
-/// with a name of 64 bytes and no labels.
+/// Exports the loops `empty`, `emit`, with a name of 64 bytes and no labels, and `emit_labels`, with
+/// the name [`METRIC`] and [`LABELS`].
 pub fn metrics() -> Vec<u8> {
     let emit = |name: i32, name_len: usize, labels_len: usize| {
         format!(
@@ -59,27 +59,34 @@ pub fn metrics() -> Vec<u8> {
         "(param i32 i32 i32 f64 i32 i32) (result i32)",
         &[
             looping("empty", ""),
-            looping("emit", &emit(64, METRIC.len(), LABELS.len())),
-            looping("emit_plain", &emit(256, 64, 0)),
+            looping("emit", &emit(256, 64, 0)),
+            looping("emit_labels", &emit(64, METRIC.len(), LABELS.len())),
         ],
     )
 }
 
 /// A guest that reads a row of [`ROW_BYTES`] bytes with `soch_v1.soch_read`.
 ///
-/// Exports the loops `empty` and `read`; `read` traps if the row has another length.
+/// Exports the loops `empty`, `read` and `read_denied`, which asks for another table; they trap if
+/// the answer is another than the row's length or the status -1.
 pub fn reads() -> Vec<u8> {
-    let read = format!(
-        "(if (i32.ne (i32.const {ROW_BYTES})
-               (call $read (i32.const 16) (i32.const 5) (i32.const 32) (i32.const 8)
-                           (i32.const 1024) (i32.const 4096)))
-           (then unreachable))"
-    );
+    let read = |table: i32, answer: i32| {
+        format!(
+            "(if (i32.ne (i32.const {answer})
+                   (call $read (i32.const {table}) (i32.const 5) (i32.const 32) (i32.const 8)
+                               (i32.const 1024) (i32.const 4096)))
+               (then unreachable))"
+        )
+    };
     with_host(
         "soch_read",
         "read",
         "(param i32 i32 i32 i32 i32 i32) (result i32)",
-        &[looping("empty", ""), looping("read", &read)],
+        &[
+            looping("empty", ""),
+            looping("read", &read(16, ROW_BYTES as i32)),
+            looping("read_denied", &read(256, -1)),
+        ],
     )
 }
 

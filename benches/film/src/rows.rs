@@ -24,7 +24,7 @@ pub struct Operation {
 pub type Run = Box<dyn FnMut(u32)>;
 
 /// Every operation, by hand (`raw`) and through the library (`ours`).
-pub const OPERATIONS: [Operation; 22] = [
+pub const OPERATIONS: [Operation; 23] = [
     operation("raw bare", raw_bare),
     operation("raw call", raw_call),
     operation("raw resumable", raw_resumable),
@@ -33,7 +33,7 @@ pub const OPERATIONS: [Operation; 22] = [
     operation("raw nothing", || raw_loop(Raw::calls(), "nothing")),
     operation("raw next", || raw_loop(Raw::calls(), "next")),
     operation("raw emit_metric", || raw_loop(Raw::metrics(), "emit")),
-    operation("raw emit_metric, no labels", || raw_loop(Raw::metrics(), "emit_plain")),
+    operation("raw emit_metric, labels", || raw_loop(Raw::metrics(), "emit_labels")),
     operation("raw look-up", look_up),
     operation("ours lease, no timeout", || our_lease(ours::untimed_config())),
     operation("ours lease", || our_lease(ours::default_config())),
@@ -44,9 +44,10 @@ pub const OPERATIONS: [Operation; 22] = [
     operation("ours loop", || our_loop(Ours::calls(ours::long_config()), "empty")),
     operation("ours nothing", || our_loop(Ours::calls(ours::long_config()), "nothing")),
     operation("ours next", || our_loop(Ours::calls(ours::long_config()), "next")),
+    operation("ours denied", || our_loop(Ours::reads(ours::long_config(), 0), "read_denied")),
     operation("ours emit_metric", || our_loop(Ours::metrics(ours::long_config()), "emit")),
-    operation("ours emit_metric, no labels", || {
-        our_loop(Ours::metrics(ours::long_config()), "emit_plain")
+    operation("ours emit_metric, labels", || {
+        our_loop(Ours::metrics(ours::long_config()), "emit_labels")
     }),
     operation("ours soch_read", || our_loop(Ours::reads(ours::long_config(), ROWS), "read")),
 ];

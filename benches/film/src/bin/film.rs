@@ -45,6 +45,6 @@ fn main() {
     r("nothing", of["ours nothing"] - ol, of["raw nothing"] - rl, 1.15);
     r("next", of["ours next"] - ol, of["raw next"] - rl, 1.15);
     r("emit_metric", of["ours emit_metric"] - ol, of["raw emit_metric"] - rl, 1.5);
-    r("emit_metric, no labels", of["ours emit_metric, no labels"] - ol, of["raw emit_metric, no labels"] - rl, 1.5);
+    r("emit_metric, labels", of["ours emit_metric, labels"] - ol, of["raw emit_metric, labels"] - rl, 1.5);
     r("soch_read", of["ours soch_read"] - ol, of["raw look-up"] + of["raw nothing"] - rl, 1.3);
 }
