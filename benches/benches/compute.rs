@@ -1,0 +1,7 @@
+//! The group `compute` through criterion.
+
+use benches::case::Group;
+
+fn main() {
+    benches::criterion::run(&[Group::Compute]);
+}

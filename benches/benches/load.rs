@@ -1,0 +1,7 @@
+//! The group `load` through criterion.
+
+use benches::case::Group;
+
+fn main() {
+    benches::criterion::run(&[Group::Load]);
+}

@@ -1,0 +1,85 @@
+//! `REPORT.md` and its plots: who does what in which time, ratios first.
+
+mod device;
+mod film;
+mod goals;
+mod heap;
+mod measure;
+mod plot;
+mod plots;
+mod table;
+mod tenants;
+
+pub use crate::report::{
+    heap::Counting,
+    measure::{Cell, Effort},
+    tenants::show_one,
+};
+
+use crate::{case::Group, groups};
+use std::{error::Error, fmt::Write, fs, path::Path};
+
+/// What the report is about.
+pub struct Options {
+    /// How long to measure.
+    pub effort: Effort,
+    /// Print only the table of this group, and write nothing.
+    pub only: Option<Group>,
+}
+
+/// Measures everything, and then writes `REPORT.md` and `plots/` into `folder`.
+///
+/// # Errors
+///
+/// Fails, and writes nothing, if raw wasmi with fuel is more than 1.1 times as slow as wasmi's bare
+/// call: then the baseline of all ratios would be a slow one.
+pub fn run(folder: &Path, options: &Options) -> Result<(), Box<dyn Error>> {
+    if let Some(group) = options.only {
+        return show(group, options.effort);
+    }
+    let film = film::measure(options.effort);
+    film.check_baseline()?;
+    let mut cells = Vec::new();
+    for group in Group::ALL {
+        eprintln!("{}", group.name());
+        cells.extend(measure::cells(groups::cases(group), options.effort));
+    }
+    eprintln!("heap");
+    let heap = tenants::measure(options.effort)?;
+    let text = text(&cells, &heap, &film, options.effort)?;
+    plots::draw(&folder.join("plots"), &cells, &heap)?;
+    fs::write(folder.join("REPORT.md"), text)?;
+    Ok(())
+}
+
+fn show(group: Group, effort: Effort) -> Result<(), Box<dyn Error>> {
+    let cells = measure::cells(groups::cases(group), effort);
+    let mut text = String::new();
+    table::group(&mut text, group, &cells)?;
+    if group == Group::Tenants {
+        tenants::table(&mut text, &tenants::measure(effort)?)?;
+    }
+    print!("{text}");
+    Ok(())
+}
+
+fn text(
+    cells: &[Cell],
+    heap: &[tenants::Tenants],
+    film: &film::Film,
+    effort: Effort,
+) -> Result<String, Box<dyn Error>> {
+    let mut text = String::new();
+    device::header(&mut text, effort)?;
+    for group in Group::ALL {
+        table::group(&mut text, group, cells)?;
+        if group == Group::Tenants {
+            tenants::table(&mut text, heap)?;
+        }
+        for (plot, what) in plots::of(group) {
+            writeln!(text, "![{what}](plots/{plot}.svg)\n")?;
+        }
+    }
+    goals::table(&mut text, film, cells)?;
+    Ok(text)
+}
