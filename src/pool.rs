@@ -120,6 +120,14 @@ impl<H: Host> Pool<H> {
     }
 }
 
+#[cfg(test)]
+impl<H: Host> Pool<H> {
+    /// Whether no slot has a sandbox.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.iter().all(|slot| matches!(*slot.place.lock(), Place::Here(None)))
+    }
+}
+
 impl<H: Host> Slot<H> {
     /// Ends a use, once the place is free again.
     #[inline]

@@ -111,6 +111,10 @@ impl<'b> Output<'b> {
 
     /// Appends `bytes` if they fit; returns whether they did.
     pub(crate) fn put(&mut self, bytes: &[u8]) -> bool {
+        // An empty value has no memory of its own: see `Split::input`.
+        if bytes.is_empty() {
+            return true;
+        }
         let room = self.bytes.get_mut(self.len..).and_then(|rest| rest.get_mut(..bytes.len()));
         match room {
             Some(room) => {

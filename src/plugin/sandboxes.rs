@@ -165,3 +165,50 @@ impl<H: Host> WasmPluginInstance<H> {
 fn is_usable<H: Host>(sandbox: &Option<Box<Sandbox<H>>>) -> bool {
     sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{EmbeddedHost, WasmInstanceConfig};
+    use std::{fs, thread};
+
+    fn counter() -> WasmPluginInstance<EmbeddedHost> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/wasm/counter.wasm");
+        let config = WasmInstanceConfig { max_instances: 2, ..WasmInstanceConfig::default() };
+        let plugin = WasmPluginInstance::new("counter", &fs::read(path).unwrap(), config).unwrap();
+        plugin.init().unwrap();
+        plugin
+    }
+
+    fn call_until_unloaded(plugin: &WasmPluginInstance<EmbeddedHost>) {
+        while plugin.call("increment", &[]).map_err(|error| error.kind()).err()
+            != Some(ErrorKind::Unloaded)
+        {}
+    }
+
+    #[test]
+    fn a_plugin_unloaded_amid_calls_holds_no_sandbox_once_the_last_has_ended() {
+        for round in 0..500 {
+            let plugin = counter();
+            thread::scope(|scope| {
+                // One more than there are slots.
+                for _ in 0..3 {
+                    scope.spawn(|| call_until_unloaded(&plugin));
+                }
+                (0..round * 20).for_each(|_| core::hint::spin_loop());
+                plugin.unload();
+            });
+            assert!(plugin.pool.is_empty(), "round {round}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_unloaded_while_leased_holds_no_sandbox_once_the_lease_is_back() {
+        let plugin = counter();
+        let lease = plugin.lease().unwrap();
+        plugin.unload();
+        assert!(!plugin.pool.is_empty());
+        drop(lease);
+        assert!(plugin.pool.is_empty());
+    }
+}
