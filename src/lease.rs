@@ -148,7 +148,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     ) -> Result<T, Error> {
         let plugin = &*self.plugin;
         let sandbox = plugin.usable_of(self.slot, &mut self.sandbox)?;
-        let index = sandbox.code().find(function);
+        let index = sandbox.find(function);
         let index = index.ok_or_else(|| report::no_function(plugin.name(), function))?;
         call(plugin, sandbox, index)
     }

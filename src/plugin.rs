@@ -285,7 +285,7 @@ impl<H: Host> WasmPluginInstance<H> {
         call: impl FnOnce(&mut Sandbox<H>, usize) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.in_any_sandbox(|sandbox| {
-            let index = sandbox.code().find(function);
+            let index = sandbox.find(function);
             let index = index.ok_or_else(|| report::no_function(self.name(), function))?;
             call(sandbox, index)
         })

@@ -28,9 +28,6 @@ pub(crate) struct Code<H: Host> {
     /// Whether an operator in it leaves native stack behind, which only slices give back.
     leaks_stack: bool,
     functions: Box<[ExportedFunction]>,
-    /// The digest of each function's name and where it is in `functions`, by digest and then by name:
-    /// a look-up compares numbers, and at its end one name.
-    by_digest: Box<[(u64, usize)]>,
     /// The functions it imports, by their index in the registry's table.
     imports: Box<[usize]>,
 }
@@ -65,7 +62,6 @@ impl<H: Host> Code<H> {
         }
         let engine = Engine::new(&engine_config(config));
         let module = Module::new(&engine, &*wasm).map_err(|error| uncompilable(&error))?;
-        let functions = exported_functions(&shape);
         let linker = link(&engine, &shape, config, table, audited)?;
         Ok(Self {
             engine,
@@ -73,8 +69,7 @@ impl<H: Host> Code<H> {
             linker,
             has_start: shape.start.is_some(),
             leaks_stack: shape.leaks_stack,
-            by_digest: by_digest(&functions),
-            functions,
+            functions: exported_functions(&shape),
             imports: imported_functions(&shape, table),
         })
     }
@@ -111,12 +106,7 @@ impl<H: Host> Code<H> {
     /// The index of an exported function.
     #[inline]
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        let wanted = digest(name);
-        let order = |(digest, at): &(u64, usize)| {
-            digest.cmp(&wanted).then_with(|| name_at(&self.functions, *at).cmp(name))
-        };
-        let found = self.by_digest.binary_search_by(order).ok()?;
-        self.by_digest.get(found).map(|(_, at)| *at)
+        self.functions.binary_search_by(|function| (*function.name).cmp(name)).ok()
     }
 }
 
@@ -227,32 +217,6 @@ pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
         .collect();
     functions.sort_by(|a, b| a.name.cmp(&b.name));
     functions.into_boxed_slice()
-}
-
-fn by_digest(functions: &[ExportedFunction]) -> Box<[(u64, usize)]> {
-    let mut order: Box<[_]> = functions.iter().map(|f| digest(&f.name)).zip(0..).collect();
-    // Stable: those of one digest stay sorted by name.
-    order.sort_by_key(|(digest, _)| *digest);
-    order
-}
-
-/// A number made of a name's length and of up to 16 of its bytes, half of them from its end. Names
-/// that have the same are told apart by comparing them.
-#[inline]
-fn digest(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let ends = match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
-        (Some(first), Some(last)) => {
-            u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29)
-        }
-        _ => bytes.iter().fold(0, |ends, byte| ends << 8 | u64::from(*byte)),
-    };
-    ends ^ (bytes.len() as u64).rotate_left(56)
-}
-
-#[inline]
-fn name_at(functions: &[ExportedFunction], at: usize) -> &str {
-    functions.get(at).map_or("", |function| &function.name)
 }
 
 /// Why wasmi does not compile a module: it is invalid, or too large for the interpreter's code.

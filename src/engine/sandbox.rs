@@ -70,6 +70,8 @@ pub(crate) struct Sandbox<H: Host> {
     typed: Box<[Option<Box<dyn Any + Send + Sync>>]>,
     /// Whether a call is running, was stopped midway, or unwound.
     midway: bool,
+    /// The function that was looked up last.
+    last_found: usize,
     /// The fuel that the last call spent.
     spent: u64,
     /// How many calls have begun, start function included; every so many are timed as a whole.
@@ -115,6 +117,7 @@ impl<H: Host> Sandbox<H> {
             instance,
             store,
             midway: false,
+            last_found: 0,
             spent: 0,
             calls: 0,
         })
@@ -146,6 +149,15 @@ impl<H: Host> Sandbox<H> {
 
     pub(crate) fn code(&self) -> &Arc<Code<H>> {
         &self.code
+    }
+
+    /// The index of an exported function. Most look-ups are for the function of the last one.
+    #[inline]
+    pub(crate) fn find(&mut self, name: &str) -> Option<usize> {
+        if self.export(self.last_found).is_none_or(|function| *function.name != *name) {
+            self.last_found = self.code.find(name)?;
+        }
+        Some(self.last_found)
     }
 
     pub(crate) fn export(&self, index: usize) -> Option<&ExportedFunction> {
