@@ -4,11 +4,12 @@ use crate::{
     CallOptions, Error, ErrorKind, WasmPluginInstance, WasmValue, WasmValues,
     engine::{Failure, Sandbox},
     host::Host,
+    pool::Seat,
     report,
     sync::Arc,
     value::filled,
 };
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{format, vec::Vec};
 use core::ops::Deref;
 
 /// One sandbox of a plugin, held across several calls: for plugins with a protocol of their own.
@@ -20,7 +21,7 @@ pub struct PluginLease<'p, H: Host = crate::EmbeddedHost> {
     plugin: Holder<'p, H>,
     slot: usize,
     /// There until the lease is dropped, unless it could not be made.
-    sandbox: Option<Box<Sandbox<H>>>,
+    sandbox: Seat<H>,
 }
 
 /// How a lease holds its plugin.
@@ -45,7 +46,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     pub(crate) fn borrowed(
         plugin: &'p WasmPluginInstance<H>,
         slot: usize,
-        sandbox: Option<Box<Sandbox<H>>>,
+        sandbox: Seat<H>,
     ) -> Result<Self, Error> {
         Self { plugin: Holder::Borrowed(plugin), slot, sandbox }.filled()
     }
@@ -53,7 +54,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     pub(crate) fn owned(
         plugin: Arc<WasmPluginInstance<H>>,
         slot: usize,
-        sandbox: Option<Box<Sandbox<H>>>,
+        sandbox: Seat<H>,
     ) -> Result<Self, Error> {
         Self { plugin: Holder::Owned(plugin), slot, sandbox }.filled()
     }

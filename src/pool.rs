@@ -34,9 +34,11 @@ pub(crate) struct Slot<H: Host> {
     counts: Arc<SlotCounts>,
 }
 
+/// A slot's sandbox; none where the next call is to make one.
+pub(crate) type Seat<H> = Option<Box<Sandbox<H>>>;
+
 enum Place<H: Host> {
-    /// The sandbox; nothing yet, or nothing any more, if the next call is to make one.
-    Here(Option<Box<Sandbox<H>>>),
+    Here(Seat<H>),
     /// A lease has it.
     Out,
 }
@@ -85,7 +87,7 @@ impl<H: Host> Pool<H> {
     }
 
     /// Takes the sandbox, or the right to make one, out of a slot that is held; returns which slot.
-    pub(crate) fn take_out(&self, mut held: Held<'_, H>) -> (usize, Option<Box<Sandbox<H>>>) {
+    pub(crate) fn take_out(&self, mut held: Held<'_, H>) -> (usize, Seat<H>) {
         self.leased.fetch_add(1, Ordering::AcqRel);
         let place = held.place.as_deref_mut();
         match place.map(|place| core::mem::replace(place, Place::Out)) {
@@ -95,7 +97,7 @@ impl<H: Host> Pool<H> {
     }
 
     /// Puts a leased sandbox back, or lets go of it.
-    pub(crate) fn put_back(&self, slot: usize, sandbox: Option<Box<Sandbox<H>>>) {
+    pub(crate) fn put_back(&self, slot: usize, sandbox: Seat<H>) {
         let Some(slot) = self.slots.get(slot) else {
             return;
         };
@@ -151,9 +153,7 @@ impl<H: Host> Slot<H> {
 impl<'p, H: Host> Held<'p, H> {
     /// The sandbox that is there or is to be, and what counts for it.
     #[inline]
-    pub(crate) fn sandbox(
-        &mut self,
-    ) -> Option<(&mut Option<Box<Sandbox<H>>>, &'p Arc<SlotCounts>)> {
+    pub(crate) fn sandbox(&mut self) -> Option<(&mut Seat<H>, &'p Arc<SlotCounts>)> {
         match self.place.as_deref_mut() {
             Some(Place::Here(sandbox)) => Some((sandbox, &self.slot.counts)),
             Some(Place::Out) | None => None,

@@ -6,7 +6,7 @@ use crate::{
     AuditDecision, CallOptions, Error, ErrorKind,
     engine::{Evidence, Failure, Sandbox},
     host::Host,
-    pool::Held,
+    pool::{Held, Seat},
     stats::SlotCounts,
     sync::{Arc, Ordering},
 };
@@ -63,7 +63,7 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Takes a sandbox, or the right to make one, out of a free slot; returns which slot.
-    pub(super) fn take_out(&self) -> Result<(usize, Option<Box<Sandbox<H>>>), Error> {
+    pub(super) fn take_out(&self) -> Result<(usize, Seat<H>), Error> {
         let held = self.try_hold().map_err(|kind| self.unavailable(kind))?;
         Ok(self.pool.take_out(held))
     }
@@ -80,7 +80,7 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Puts a leased sandbox back, if there is one and it can be used again.
-    pub(crate) fn put_back(&self, slot: usize, mut sandbox: Option<Box<Sandbox<H>>>) {
+    pub(crate) fn put_back(&self, slot: usize, mut sandbox: Seat<H>) {
         if !self.keeps(&sandbox) {
             self.discard(&mut sandbox);
         }
@@ -92,7 +92,7 @@ impl<H: Host> WasmPluginInstance<H> {
     pub(crate) fn usable_of<'s>(
         &self,
         slot: usize,
-        sandbox: &'s mut Option<Box<Sandbox<H>>>,
+        sandbox: &'s mut Seat<H>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
         if !is_usable(sandbox) {
             let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
@@ -104,7 +104,7 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline]
     fn usable<'s>(
         &self,
-        sandbox: &'s mut Option<Box<Sandbox<H>>>,
+        sandbox: &'s mut Seat<H>,
         counts: &Arc<SlotCounts>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
         if !is_usable(sandbox) {
@@ -116,11 +116,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Makes a new sandbox in place of one that cannot be used, or of none.
     #[cold]
     #[inline(never)]
-    fn refill(
-        &self,
-        place: &mut Option<Box<Sandbox<H>>>,
-        counts: &Arc<SlotCounts>,
-    ) -> Result<(), Error> {
+    fn refill(&self, place: &mut Seat<H>, counts: &Arc<SlotCounts>) -> Result<(), Error> {
         *place = None;
         let code = self.code.read().clone().ok_or_else(|| self.gone())?;
         let sandbox = Sandbox::start(&code, &self.context, counts)
@@ -138,13 +134,13 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Whether a sandbox that was used may be used again.
     #[inline]
-    fn keeps(&self, sandbox: &Option<Box<Sandbox<H>>>) -> bool {
+    fn keeps(&self, sandbox: &Seat<H>) -> bool {
         is_usable(sandbox) && self.context.config.reset == crate::ResetPolicy::OnTrap
     }
 
     #[cold]
     #[inline(never)]
-    fn discard(&self, sandbox: &mut Option<Box<Sandbox<H>>>) {
+    fn discard(&self, sandbox: &mut Seat<H>) {
         if sandbox.take().is_some_and(|sandbox| !sandbox.is_usable()) {
             self.trapped.store(true, Ordering::Relaxed);
         }
@@ -162,7 +158,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
 /// Whether there is a sandbox in which calls may run.
 #[inline]
-fn is_usable<H: Host>(sandbox: &Option<Box<Sandbox<H>>>) -> bool {
+fn is_usable<H: Host>(sandbox: &Seat<H>) -> bool {
     sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable())
 }
 
