@@ -7,8 +7,8 @@ use crate::guests;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::{collections::BTreeMap, hash::BuildHasher};
 use wasmi::{
-    Caller, Config, Engine, Error, Func, Instance, Linker, Memory, ResumableCall, Store,
-    TypedResumableCall, Val, WasmParams, WasmResults,
+    Caller, Config, Engine, Error, Func, Instance, Linker, Memory, Store, TypedResumableCall, Val,
+    WasmParams, WasmResults,
 };
 
 pub use wasmi::{CompilationMode, Module, TypedFunc};
@@ -142,17 +142,6 @@ impl Raw {
         let function: Func = must(self.instance.get_func(&self.store, name).ok_or("no function"));
         must(function.call(&mut self.store, args, results));
         self.spent()
-    }
-
-    /// The same through `call_resumable`.
-    #[inline]
-    pub fn call_by_name_resumable(&mut self, name: &str, args: &[Val], results: &mut [Val]) -> u64 {
-        self.refuel();
-        let function: Func = must(self.instance.get_func(&self.store, name).ok_or("no function"));
-        match must(function.call_resumable(&mut self.store, args, results)) {
-            ResumableCall::Finished => self.spent(),
-            _ => panic!("it was stopped"),
-        }
     }
 
     /// Copies bytes into the memory.
