@@ -2,14 +2,11 @@
 
 use crate::{
     case::{Case, Group, Line, Run, Runtime},
-    runtimes::{
-        COUNTER,
-        raw::{Guest, engine, linker},
-    },
+    runtimes::COUNTER,
 };
+use film::raw::{Fuel, Prepared};
 use std::{sync::Arc, thread};
 use wasm_runtime::{PluginFunction, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry};
-use wasmi::{CompilationMode, Module};
 
 /// How many threads there are.
 const THREADS: [usize; 2] = [1, 2];
@@ -37,20 +34,15 @@ pub fn cases() -> Vec<Case> {
 }
 
 fn raw(threads: usize, shared: bool) -> Run {
-    let compile = || {
-        let engine = engine(true, CompilationMode::Eager);
-        let module = Module::new(&engine, COUNTER).unwrap_or_else(|error| panic!("{error}"));
-        (engine, module)
-    };
-    let of_all = compile();
+    let prepare = || Prepared::new(COUNTER, Fuel::Metered);
+    let of_all = prepare();
     let guest = |_| {
-        let (engine, module) = if shared { of_all.clone() } else { compile() };
-        let guest = Guest::link(&engine, &linker(&engine), &module, true);
+        let guest = if shared { of_all.instantiate() } else { prepare().instantiate() };
         let get = guest.function::<(), i32>("get");
         (guest, get)
     };
     let guests = (0..threads).map(guest).collect();
-    in_threads(guests, |(guest, get)| guest.call(*get, ()))
+    in_threads(guests, |(guest, get)| guest.call(*get, ()).0)
 }
 
 fn ours(threads: usize, shared: bool) -> Run {

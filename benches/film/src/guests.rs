@@ -39,7 +39,7 @@ pub fn calls() -> Vec<u8> {
 /// A metric's name: 24 bytes.
 pub const METRIC: &str = "plugin_requests_in_total";
 /// Its labels, `method=GET` and `status=200`, as they are on the wire: 34 bytes.
-pub const LABELS: &[u8] = b"\x06\0\0\0method\x03\0\0\0GET\x06\0\0\0status\x03\0\0\0200";
+pub const LABELS: &[u8] = b"\x06\0\0\0method\x03\0\0\0GET\x06\0\0\0status\x03\0\0\x00200";
 
 /// A guest that counts a metric up with `soch_v1.emit_metric`.
 ///

@@ -7,12 +7,160 @@ use crate::guests;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::{collections::BTreeMap, hash::BuildHasher};
 use wasmi::{
-    Caller, Config, Engine, Error, Func, Instance, Linker, Memory, Module, ResumableCall, Store,
-    TypedFunc, TypedResumableCall, Val, WasmParams, WasmResults,
+    Caller, Config, Engine, Error, Func, Instance, Linker, Memory, Store, TypedResumableCall, Val,
+    WasmParams, WasmResults,
 };
+
+pub use wasmi::{CompilationMode, Module, TypedFunc};
 
 /// Fuel of a call: as much as no call here needs.
 const FUEL: u64 = 1 << 40;
+
+/// Whether an engine counts what its guests spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fuel {
+    /// It does, and stops them.
+    Metered,
+    /// It does not: they are called with [`Raw::bare`].
+    Unmetered,
+}
+
+/// Compiles a module in an engine of its own.
+pub fn compile(wasm: &[u8], fuel: Fuel, mode: CompilationMode) -> Module {
+    let mut config = Config::default();
+    config.consume_fuel(fuel == Fuel::Metered);
+    config.compilation_mode(mode);
+    must(Module::new(&Engine::new(&config), wasm))
+}
+
+/// A module and its linker, to be instantiated any number of times.
+pub struct Prepared {
+    module: Module,
+    linker: Linker<Data>,
+    fuel: Fuel,
+}
+
+impl Prepared {
+    /// Compiles eagerly, in an engine of its own.
+    pub fn new(wasm: &[u8], fuel: Fuel) -> Self {
+        let module = compile(wasm, fuel, CompilationMode::Eager);
+        let linker = linker(module.engine());
+        Self { module, linker, fuel }
+    }
+
+    /// An instance in a store of its own.
+    pub fn instantiate(&self) -> Raw {
+        let mut store = Store::new(self.module.engine(), Data::default());
+        if self.fuel == Fuel::Metered {
+            must(store.set_fuel(FUEL));
+        }
+        let instance = must(self.linker.instantiate_and_start(&mut store, &self.module));
+        store.data_mut().memory = instance.get_memory(&store, "memory");
+        Raw { store, instance }
+    }
+}
+
+/// An instance, and the functions of it that are called.
+pub struct Raw {
+    store: Store<Data>,
+    instance: Instance,
+}
+
+impl Raw {
+    /// An instance of [`guests::calls`].
+    pub fn calls() -> Self {
+        Self::new(&guests::calls(), Fuel::Metered)
+    }
+
+    /// An instance of [`guests::metrics`].
+    pub fn metrics() -> Self {
+        Self::new(&guests::metrics(), Fuel::Metered)
+    }
+
+    /// Compiles eagerly in an engine of its own, links and instantiates.
+    pub fn new(wasm: &[u8], fuel: Fuel) -> Self {
+        Prepared::new(wasm, fuel).instantiate()
+    }
+
+    /// Looks a function up.
+    pub fn function<P: WasmParams, R: WasmResults>(&self, name: &str) -> TypedFunc<P, R> {
+        must(self.instance.get_typed_func(&self.store, name))
+    }
+
+    /// Sets the fuel of what is called next.
+    #[inline]
+    pub fn refuel(&mut self) {
+        must(self.store.set_fuel(FUEL));
+    }
+
+    /// What was spent since the fuel was set.
+    #[inline]
+    pub fn spent(&self) -> u64 {
+        FUEL - must(self.store.get_fuel())
+    }
+
+    /// wasmi's bare call: whatever fuel is left, nothing set, nothing read.
+    #[inline]
+    pub fn bare<P: WasmParams, R: WasmResults>(
+        &mut self,
+        function: TypedFunc<P, R>,
+        params: P,
+    ) -> R {
+        must(function.call(&mut self.store, params))
+    }
+
+    /// A call with fuel: set before, read after. Returns the results and what was spent.
+    #[inline]
+    pub fn call<P: WasmParams, R: WasmResults>(
+        &mut self,
+        function: TypedFunc<P, R>,
+        params: P,
+    ) -> (R, u64) {
+        self.refuel();
+        let results = self.bare(function, params);
+        (results, self.spent())
+    }
+
+    /// The same through `call_resumable`, for a call that can be stopped and go on.
+    #[inline]
+    pub fn call_resumable<P: WasmParams, R: WasmResults>(
+        &mut self,
+        function: TypedFunc<P, R>,
+        params: P,
+    ) -> (R, u64) {
+        self.refuel();
+        match must(function.call_resumable(&mut self.store, params)) {
+            TypedResumableCall::Finished(results) => (results, self.spent()),
+            _ => panic!("it was stopped"),
+        }
+    }
+
+    /// A call with fuel by the function's name, with values.
+    #[inline]
+    pub fn call_by_name(&mut self, name: &str, args: &[Val], results: &mut [Val]) -> u64 {
+        self.refuel();
+        let function: Func = must(self.instance.get_func(&self.store, name).ok_or("no function"));
+        must(function.call(&mut self.store, args, results));
+        self.spent()
+    }
+
+    /// Copies bytes into the memory.
+    #[inline]
+    pub fn write(&mut self, at: usize, bytes: &[u8]) {
+        must(self.memory().write(&mut self.store, at, bytes));
+    }
+
+    /// Copies bytes out of the memory.
+    #[inline]
+    pub fn read(&self, at: usize, bytes: &mut [u8]) {
+        must(self.memory().read(&self.store, at, bytes));
+    }
+
+    #[inline]
+    fn memory(&self) -> Memory {
+        must(self.store.data().memory.ok_or("no memory"))
+    }
+}
 
 /// What the host functions work on.
 #[derive(Default)]
@@ -37,104 +185,7 @@ impl Counter {
     }
 }
 
-/// An instance, and the functions of it that are called.
-pub struct Raw {
-    store: Store<Data>,
-    instance: Instance,
-}
-
-impl Raw {
-    /// An instance of [`guests::calls`].
-    pub fn calls() -> Self {
-        Self::new(&guests::calls())
-    }
-
-    /// An instance of [`guests::metrics`].
-    pub fn metrics() -> Self {
-        Self::new(&guests::metrics())
-    }
-
-    /// Compiles eagerly, with fuel, links and instantiates.
-    pub fn new(wasm: &[u8]) -> Self {
-        let mut config = Config::default();
-        config.consume_fuel(true);
-        config.compilation_mode(wasmi::CompilationMode::Eager);
-        let engine = Engine::new(&config);
-        let module = must(Module::new(&engine, wasm));
-        let mut store = Store::new(&engine, Data::default());
-        must(store.set_fuel(FUEL));
-        let instance = must(linker(&engine).instantiate_and_start(&mut store, &module));
-        store.data_mut().memory = instance.get_memory(&store, "memory");
-        Self { store, instance }
-    }
-
-    /// Looks a function up.
-    pub fn function<P: WasmParams, R: WasmResults>(&self, name: &str) -> TypedFunc<P, R> {
-        must(self.instance.get_typed_func(&self.store, name))
-    }
-
-    /// wasmi's bare call: whatever fuel is left, nothing set, nothing read.
-    #[inline]
-    pub fn bare<P: WasmParams, R: WasmResults>(
-        &mut self,
-        function: TypedFunc<P, R>,
-        params: P,
-    ) -> R {
-        must(function.call(&mut self.store, params))
-    }
-
-    /// A call with fuel: set before, read after. Returns the results and what was spent.
-    #[inline]
-    pub fn call<P: WasmParams, R: WasmResults>(
-        &mut self,
-        function: TypedFunc<P, R>,
-        params: P,
-    ) -> (R, u64) {
-        must(self.store.set_fuel(FUEL));
-        let results = must(function.call(&mut self.store, params));
-        (results, FUEL - must(self.store.get_fuel()))
-    }
-
-    /// The same through `call_resumable`, for a call that can be stopped and go on.
-    #[inline]
-    pub fn call_resumable<P: WasmParams, R: WasmResults>(
-        &mut self,
-        function: TypedFunc<P, R>,
-        params: P,
-    ) -> (R, u64) {
-        must(self.store.set_fuel(FUEL));
-        match must(function.call_resumable(&mut self.store, params)) {
-            TypedResumableCall::Finished(results) => (results, FUEL - must(self.store.get_fuel())),
-            _ => panic!("it was stopped"),
-        }
-    }
-
-    /// A call with fuel by the function's name, with values.
-    #[inline]
-    pub fn call_by_name(&mut self, name: &str, args: &[Val], results: &mut [Val]) -> u64 {
-        must(self.store.set_fuel(FUEL));
-        let function: Func = must(self.instance.get_func(&self.store, name).ok_or("no function"));
-        must(function.call(&mut self.store, args, results));
-        FUEL - must(self.store.get_fuel())
-    }
-
-    /// The same through `call_resumable`.
-    #[inline]
-    pub fn call_by_name_resumable(&mut self, name: &str, args: &[Val], results: &mut [Val]) -> u64 {
-        must(self.store.set_fuel(FUEL));
-        let function: Func = must(self.instance.get_func(&self.store, name).ok_or("no function"));
-        match must(function.call_resumable(&mut self.store, args, results)) {
-            ResumableCall::Finished => FUEL - must(self.store.get_fuel()),
-            _ => panic!("it was stopped"),
-        }
-    }
-
-    /// What all counters have been counted up to.
-    pub fn counted(&self) -> f64 {
-        self.store.data().counters.iter().map(|counter| counter.value).sum()
-    }
-}
-
+/// The functions of the embedder, and the one of the library's that is compared.
 fn linker(engine: &Engine) -> Linker<Data> {
     let mut linker = Linker::new(engine);
     must(linker.func_wrap("env", "nothing", |_: Caller<'_, Data>| Ok::<_, Error>(())));

@@ -19,9 +19,9 @@ pub(super) fn header(text: &mut String, effort: Effort) -> fmt::Result {
     writeln!(
         text,
         "Written by `cargo run --release --bin report` in `benches/`; do not edit. Each number is \
-         the median of {} to {} rounds in which everything that is compared had its turn. Ratios \
-         are times over those of raw wasmi with fuel, the first line of each table: less is \
-         faster.\n",
+         the median of {} to {} rounds in which everything that is compared had its turn, but for \
+         the film, which says how it was measured. Ratios are times over those of raw wasmi with \
+         fuel, the first line of each table: less is faster.\n",
         effort.rounds.0, effort.rounds.1
     )?;
     writeln!(text, "| | |\n|---|---|")?;

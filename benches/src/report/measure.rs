@@ -4,7 +4,7 @@ use crate::case::{Case, Group, Line, Run};
 use std::time::{Duration, Instant};
 
 /// How long to measure.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Effort {
     /// How long one measurement of an operation takes at least.
     pub sample: Duration,
@@ -12,6 +12,8 @@ pub struct Effort {
     pub budget: Duration,
     /// The least and the greatest number of rounds.
     pub rounds: (usize, usize),
+    /// In how many processes the film is measured.
+    pub processes: usize,
 }
 
 impl Effort {
@@ -20,12 +22,14 @@ impl Effort {
         sample: Duration::from_micros(500),
         budget: Duration::from_secs(6),
         rounds: (9, 151),
+        processes: 9,
     };
     /// To see whether all works.
     pub const QUICK: Self = Self {
         sample: Duration::from_micros(200),
         budget: Duration::from_millis(200),
         rounds: (3, 15),
+        processes: 3,
     };
 }
 

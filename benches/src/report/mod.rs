@@ -1,5 +1,6 @@
 //! `REPORT.md` and its plots: who does what in which time, ratios first.
 
+mod child;
 mod device;
 mod film;
 mod goals;
@@ -11,13 +12,16 @@ mod table;
 mod tenants;
 
 pub use crate::report::{
+    child::show_one,
     heap::Counting,
     measure::{Cell, Effort},
-    tenants::show_one,
 };
 
 use crate::{case::Group, groups};
 use std::{error::Error, fmt::Write, fs, path::Path};
+
+/// How the peers came in, and which did not.
+const PEERS: &str = include_str!("peers.md");
 
 /// What the report is about.
 pub struct Options {
@@ -37,7 +41,7 @@ pub fn run(folder: &Path, options: &Options) -> Result<(), Box<dyn Error>> {
     if let Some(group) = options.only {
         return show(group, options.effort);
     }
-    let film = film::measure(options.effort);
+    let film = film::measure(options.effort)?;
     film.check_baseline()?;
     let mut cells = Vec::new();
     for group in Group::ALL {
@@ -80,6 +84,7 @@ fn text(
             writeln!(text, "![{what}](plots/{plot}.svg)\n")?;
         }
     }
-    goals::table(&mut text, film, cells)?;
+    goals::table(&mut text, film, cells, effort.processes)?;
+    text.push_str(PEERS);
     Ok(text)
 }

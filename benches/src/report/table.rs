@@ -84,7 +84,8 @@ fn about(group: Group) -> (&'static str, &'static str) {
     }
 }
 
-fn head<'a>(
+/// The head of a table, whose columns but the first stand to the right.
+pub(super) fn head<'a>(
     text: &mut String,
     what: &str,
     tasks: impl Iterator<Item = &'a str> + Clone,

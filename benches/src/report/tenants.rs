@@ -1,22 +1,20 @@
 //! What idle plugins take, each runtime in a process of its own.
 
 use super::{
-    heap,
+    child, heap,
     measure::{Effort, median},
     table::time,
 };
 use crate::{case::Line, groups};
 use std::{
-    env,
     error::Error,
     fmt::{self, Write},
     fs,
-    process::Command,
     time::Instant,
 };
 
-/// What tells this program to be one of those processes.
-const FLAG: &str = "--tenants";
+/// What such a process is asked for, with a peer and how many plugins.
+pub(super) const TASK: &str = "tenants";
 
 /// What so many idle plugins take, a plugin.
 #[derive(Debug, Clone, Copy)]
@@ -32,30 +30,25 @@ pub(super) struct Tenants {
 
 /// Starts this program again for each runtime and count.
 pub(super) fn measure(effort: Effort) -> Result<Vec<Tenants>, Box<dyn Error>> {
-    let most = if effort.rounds.0 < Effort::FULL.rounds.0 { 1_000 } else { u32::MAX };
+    let most = if effort == Effort::QUICK { 1_000 } else { u32::MAX };
     let mut all = Vec::new();
     for count in groups::TENANTS.into_iter().filter(|count| *count <= most) {
         for (at, peer) in groups::tenant_peers().iter().enumerate() {
-            let child = Command::new(env::current_exe()?)
-                .args([FLAG, &at.to_string(), &count.to_string()])
-                .output()?;
-            let text = String::from_utf8(child.stdout)?;
+            let text = child::start(TASK, &[at.to_string(), count.to_string()])?;
             let numbers: Vec<f64> = text.split_whitespace().flat_map(str::parse).collect();
-            let [heap, resident, load_ns] = numbers[..] else {
-                return Err(String::from_utf8(child.stderr)?.into());
-            };
+            let [heap, resident, load_ns] = numbers[..] else { return Err(text.into()) };
             all.push(Tenants { line: peer.line(), count, heap, resident, load_ns });
         }
     }
     Ok(all)
 }
 
-/// Is one of the processes, if the command line says so, and prints what it took.
-pub fn show_one(args: &[String]) -> bool {
-    let [flag, peer, count] = args else { return false };
-    let (Ok(peer), Ok(count)) = (peer.parse::<usize>(), count.parse::<u32>()) else { return false };
+/// What the plugins of one runtime take, in this process; nothing if it is asked for in another way.
+pub(super) fn show_one(args: &[String]) -> Option<String> {
+    let [peer, count] = args else { return None };
+    let (peer, count) = (peer.parse::<usize>().ok()?, count.parse::<u32>().ok()?);
     let peers = groups::tenant_peers();
-    let Some(peer) = peers.get(peer).filter(|_| flag == FLAG) else { return false };
+    let peer = peers.get(peer)?;
     // What the first plugin of a process brings with it is not a plugin's. Of one plugin the time is
     // the median of several, as there are no others to even out what disturbs.
     let several = if count == 1 { 21 } else { 1 };
@@ -67,9 +60,8 @@ pub fn show_one(args: &[String]) -> bool {
     let (heap, resident) = (each(heap::live_bytes(), bytes), each(resident_bytes(), resident));
     let took =
         if count == 1 { median(first.iter().map(|(took, _)| *took).collect()) } else { took };
-    println!("{heap} {resident} {}", took / f64::from(count));
     drop((first, tenants));
-    true
+    Some(format!("{heap} {resident} {}", took / f64::from(count)))
 }
 
 /// The nanoseconds that something takes, and what it makes.

@@ -73,18 +73,16 @@ pub const ECHO: &[u8] = include_bytes!("../../../fixtures/wasm/echo.wasm");
 /// The fixture `counter`.
 pub const COUNTER: &[u8] = include_bytes!("../../../fixtures/wasm/counter.wasm");
 
-/// Fuel of a call: as much as no call here needs.
-const FUEL: u64 = 1 << 50;
-
 /// A peer that fails has nothing to say.
 #[track_caller]
 fn must<T, E: std::fmt::Display>(result: Result<T, E>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The bytes that are handed to `echo`.
-/// Even none have a place of their own: copying none to or from the dangling pointer of an empty `Vec`
-/// costs some 100 ns where memory is copied with masked AVX-512 instructions.
+/// The bytes that are handed to `echo`; even none have a place of their own.
+///
+/// Copying none to or from the dangling pointer of an empty `Vec` costs some 100 ns where memory is
+/// copied with masked AVX-512 instructions.
 fn message(bytes: usize) -> Vec<u8> {
     let mut message = Vec::with_capacity(bytes.max(64));
     message.extend((0..bytes).map(|at| at as u8));
@@ -99,6 +97,10 @@ fn halves(answer: i64) -> (usize, usize) {
 /// Something with a memory and the three functions of the byte convention, which each runtime calls
 /// in its own way.
 trait Bytes {
+    /// What comes before an exchange.
+    fn begin(&mut self) {}
+    /// What comes after it.
+    fn end(&mut self) {}
     fn alloc(&mut self, size: i32) -> i32;
     fn free(&mut self, ptr: i32, size: i32);
     fn echo(&mut self, ptr: i32, len: i32) -> i64;
@@ -112,6 +114,7 @@ fn exchange(mut guest: impl Bytes + 'static, bytes: usize) -> Run {
     Box::new(move |n| {
         for _ in 0..n {
             output.fill(0);
+            guest.begin();
             let len = input.len() as i32;
             let mut ptr = 0;
             if len > 0 {
@@ -123,6 +126,7 @@ fn exchange(mut guest: impl Bytes + 'static, bytes: usize) -> Run {
             if ptr != 0 {
                 guest.free(ptr, len);
             }
+            guest.end();
             assert_eq!((answered, &output), (input.len(), &input));
         }
     })
