@@ -138,3 +138,9 @@ impl Case {
         (self.make)()
     }
 }
+
+/// One of the film's operations, made ready.
+pub fn film_run(name: &str) -> Run {
+    let operation = film::rows::OPERATIONS.into_iter().find(|operation| operation.name == name);
+    (operation.unwrap_or_else(|| panic!("the film has no `{name}`")).make)()
+}

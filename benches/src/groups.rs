@@ -40,12 +40,6 @@ pub fn cases(group: Group) -> Vec<Case> {
     }
 }
 
-/// One of the film's operations, made ready.
-pub fn film_run(name: &str) -> Run {
-    let operation = film::rows::OPERATIONS.into_iter().find(|operation| operation.name == name);
-    (operation.unwrap_or_else(|| panic!("the film has no `{name}`")).make)()
-}
-
 fn guest_call() -> Vec<Case> {
     let mut peers: Peers = vec![
         Rc::new(Raw::Fuel),
@@ -173,7 +167,7 @@ fn tenants() -> Vec<Case> {
 /// The peers written in C, where they are built.
 fn c_peers() -> Peers {
     #[cfg(feature = "c-peers")]
-    return vec![Rc::new(crate::runtimes::wasm3::Wasm3), Rc::new(crate::runtimes::wamr::Wamr)];
+    return vec![Rc::new(crate::runtimes::c::Wasm3), Rc::new(crate::runtimes::c::Wamr)];
     #[cfg(not(feature = "c-peers"))]
     Vec::new()
 }

@@ -56,13 +56,15 @@ const FOLDERS: [&str; 7] = [
 ];
 
 /// WAMR's own defaults, but for AOT and the JITs, which are off if not named; SIMD, which the
-/// interpreter has only with a further library; and the GS register, which only AOT code reads.
-const DEFINITIONS: [(&str, &str); 15] = [
+/// interpreter has only with a further library; the GS register, which only AOT code reads; and
+/// bounds found by the processor, which need a signal handler.
+const DEFINITIONS: [(&str, &str); 16] = [
     ("_GNU_SOURCE", "1"),
     ("BH_FREE", "wasm_runtime_free"),
     ("BH_MALLOC", "wasm_runtime_malloc"),
     ("BH_PLATFORM_LINUX", "1"),
     ("NDEBUG", "1"),
+    ("WASM_DISABLE_HW_BOUND_CHECK", "1"),
     ("WASM_DISABLE_STACK_HW_BOUND_CHECK", "1"),
     ("WASM_DISABLE_WRITE_GS_BASE", "1"),
     ("WASM_ENABLE_BULK_MEMORY", "1"),
@@ -97,10 +99,6 @@ fn configure(build: &mut cc::Build, core: &Path) {
         build.define(name, value);
     }
     build.define(target(), None);
-    let on = |feature: &str| env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
-    let software = !on("HARDWARE_BOUNDS");
-    build.define("WASM_DISABLE_HW_BOUND_CHECK", if software { "1" } else { "0" });
-    build.define("WASM_ENABLE_INSTRUCTION_METERING", if on("METERING") { "1" } else { "0" });
 }
 
 fn target() -> &'static str {

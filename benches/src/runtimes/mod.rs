@@ -1,13 +1,11 @@
 //! The runtimes, one file each.
 
+#[cfg(feature = "c-peers")]
+pub mod c;
 pub mod native;
 pub mod ours;
 pub mod raw;
 pub mod tinywasm;
-#[cfg(feature = "c-peers")]
-pub mod wamr;
-#[cfg(feature = "c-peers")]
-pub mod wasm3;
 pub mod wasmtime;
 
 use crate::{

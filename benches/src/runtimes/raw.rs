@@ -2,8 +2,7 @@
 
 use super::{Bytes, COUNTER, ECHO, Peer, exchange, round_robin};
 use crate::{
-    case::{Line, Run, Runtime},
-    groups::film_run,
+    case::{Line, Run, Runtime, film_run},
     kernels::{self, Kernel},
     modules::Module,
 };

@@ -53,10 +53,6 @@ unsafe extern "C" {
         symbols: *mut NativeSymbol,
         count: u32,
     ) -> bool;
-    #[cfg(feature = "hardware-bounds")]
-    pub fn wasm_runtime_init_thread_env() -> bool;
-    #[cfg(feature = "metering")]
-    pub fn wasm_runtime_set_instruction_count_limit(exec_env: *mut ExecEnv, limit: c_int);
     pub fn wasm_runtime_load(
         bytes: *mut u8,
         size: u32,

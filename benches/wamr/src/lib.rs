@@ -1,7 +1,7 @@
 //! WAMR's fast interpreter for benchmarks: one module, its instance and an execution environment.
 //!
-//! WAMR has no fuel that outlives a call. With the feature `metering` it counts the instructions of
-//! one call down from a limit. A module is translated whole when it is loaded.
+//! WAMR has no fuel that outlives a call; its count of instructions is off. A module is translated
+//! whole when it is loaded.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(missing_docs)]
@@ -91,14 +91,6 @@ impl Instance {
         let signature = unsafe { signature(raw, self.instance) };
         let signature = signature.ok_or_else(|| format!("{name}: its type"))?;
         Ok(Function { instance: self.id, signature, raw })
-    }
-
-    /// Lets each call from now on run so many instructions of WAMR's own, and then fail.
-    #[cfg(feature = "metering")]
-    pub fn set_instruction_limit(&mut self, limit: u32) {
-        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
-        // SAFETY: `exec_env` lives.
-        unsafe { ffi::wasm_runtime_set_instruction_count_limit(self.exec_env, limit) };
     }
 
     /// Calls a function of type `i32` to `i64`.

@@ -1,4 +1,4 @@
-//! What WAMR has once in a process, and once in a thread: its start and the host functions.
+//! What WAMR has once in a process: its start and the host functions.
 
 use std::ffi::CStr;
 use std::ptr;
@@ -6,13 +6,13 @@ use std::sync::OnceLock;
 
 use crate::ffi;
 
-/// Starts WAMR if this process, or this thread, has not yet.
+/// Starts WAMR if this process has not yet.
 pub fn start() -> Result<(), String> {
     static STARTED: OnceLock<bool> = OnceLock::new();
-    if !*STARTED.get_or_init(start_process) {
-        return Err("WAMR does not start".to_owned());
+    match *STARTED.get_or_init(start_process) {
+        true => Ok(()),
+        false => Err("WAMR does not start".to_owned()),
     }
-    start_thread()
 }
 
 fn start_process() -> bool {
@@ -39,23 +39,6 @@ fn symbol(
 ) -> ffi::NativeSymbol {
     let (symbol, signature) = (name.as_ptr(), signature.as_ptr());
     ffi::NativeSymbol { symbol, function, signature, attachment: ptr::null_mut() }
-}
-
-#[cfg(not(feature = "hardware-bounds"))]
-fn start_thread() -> Result<(), String> {
-    Ok(())
-}
-
-/// Catches this thread's signals, for good: WAMR's way back is not made for more than one thread.
-#[cfg(feature = "hardware-bounds")]
-fn start_thread() -> Result<(), String> {
-    // WAMR keeps the handlers that were there before in statics of its own.
-    static ONE_BY_ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _guard = ONE_BY_ONE.lock().map_err(|e| e.to_string())?;
-    // SAFETY: the runtime is started, and no other thread is in here. In a thread that has done
-    // this before, nothing happens.
-    let started = unsafe { ffi::wasm_runtime_init_thread_env() };
-    if started { Ok(()) } else { Err("WAMR does not start in this thread".to_owned()) }
 }
 
 extern "C" fn next(_: *mut ffi::ExecEnv, slots: *mut u64) {
