@@ -53,7 +53,7 @@ impl Metrics {
     pub(super) fn observe(&mut self, metric: &Metric<'_>, max: usize) -> Result<(), HostError> {
         let key = (metric.kind, metric.name.as_bytes(), metric.labels.as_bytes());
         let key_hash = hash(&self.hasher, key);
-        if let Some(series) = self.series.find_mut(key_hash, |series| series.key() == key) {
+        if let Some(series) = self.series.find_mut(key_hash, |series| series.is(key)) {
             series.state.take_in(metric.value);
             return Ok(());
         }
@@ -88,13 +88,25 @@ type Key<'a> = (MetricKind, &'a [u8], &'a [u8]);
 fn hash(hasher: &DefaultHashBuilder, (kind, name, labels): Key<'_>) -> u64 {
     let mut hasher = hasher.build_hasher();
     hasher.write(name);
-    hasher.write(labels);
+    if !labels.is_empty() {
+        hasher.write(labels);
+    }
     // Where the name ends, and the kind: in so many bytes as both fit, whatever `usize` is.
     hasher.write_u64(((name.len() as u64) << 2) | kind as u64);
     hasher.finish()
 }
 
 impl Series {
+    /// Whether this is the series of `key`: most have no labels to compare.
+    #[inline]
+    fn is(&self, (kind, name, labels): Key<'_>) -> bool {
+        self.name_len == name.len()
+            && self.name_and_labels.len() == name.len().saturating_add(labels.len())
+            && self.state.kind() == kind
+            && self.name_and_labels.starts_with(name)
+            && (labels.is_empty() || self.name_and_labels.ends_with(labels))
+    }
+
     #[inline]
     fn key(&self) -> Key<'_> {
         let (name, labels) =

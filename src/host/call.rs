@@ -308,14 +308,17 @@ impl<'b, H: Host> HostCall<'b, H> {
         let memory = self.take_memory()?;
         let name = check_length(memory.len(), (name.0, name.1, MAX_NAME_BYTES))?;
         self.state.named = name;
-        let others = check_others(memory.len(), name, inputs, output);
+        let mut ranges = [Range::EMPTY; N];
+        let others = check_others(memory.len(), name, (inputs, &mut ranges), output);
         // Splitting off an output that overlaps the name would hide the name from its own check.
-        let output = others.map_or(Range::EMPTY, |(_, output)| output);
-        let (split, output) = Split::new(memory, output)?;
+        let (split, output) = Split::new(memory, others.unwrap_or(Range::EMPTY))?;
         let name = check_name(split.input(name)?)?;
         granted(self, name)?;
+        if others.is_none() {
+            return Err(HostError::InvalidArguments);
+        }
         let mut parts: [&'b [u8]; N] = [&[]; N];
-        for (part, range) in parts.iter_mut().zip(others?.0) {
+        for (part, range) in parts.iter_mut().zip(ranges) {
             *part = split.input(range)?;
         }
         Ok((name, parts, Output::new(output)))
@@ -368,6 +371,7 @@ impl<'b, H: Host> HostCall<'b, H> {
 }
 
 /// Checks that a range is inside and not longer than allowed.
+#[inline]
 fn check_length(size: usize, range: (i32, i32, usize)) -> Result<Range, HostError> {
     let (ptr, len, max) = range;
     let range = Range::check(size, ptr, len)?;
@@ -377,22 +381,22 @@ fn check_length(size: usize, range: (i32, i32, usize)) -> Result<Range, HostErro
     }
 }
 
-/// Checks everything but the name.
+/// Checks everything but the name, and says where the inputs are. Returns where the output is;
+/// nothing if any of it is invalid.
+#[inline]
 fn check_others<const N: usize>(
     size: usize,
     name: Range,
-    inputs: [(i32, i32, usize); N],
+    (inputs, ranges): ([(i32, i32, usize); N], &mut [Range; N]),
     output: (i32, i32),
-) -> Result<([Range; N], Range), HostError> {
-    let mut ranges = [Range::EMPTY; N];
+) -> Option<Range> {
+    let output = Range::check(size, output.0, output.1).ok()?;
+    let mut overlaps = output.overlaps(name);
     for (range, input) in ranges.iter_mut().zip(inputs) {
-        *range = check_length(size, input)?;
+        *range = check_length(size, input).ok()?;
+        overlaps |= output.overlaps(*range);
     }
-    let output = Range::check(size, output.0, output.1)?;
-    match output.overlaps(name) || ranges.iter().any(|range| output.overlaps(*range)) {
-        true => Err(HostError::InvalidArguments),
-        false => Ok((ranges, output)),
-    }
+    (!overlaps).then_some(output)
 }
 
 /// Checks a name: UTF-8 of 1 to 128 bytes.

@@ -21,7 +21,15 @@ pub struct Labels<'a>(&'a [u8]);
 
 impl<'a> Labels<'a> {
     /// Checks that `bytes` are whole pairs of UTF-8 fields.
+    #[inline]
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, HostError> {
+        match bytes.is_empty() {
+            true => Ok(Self(bytes)),
+            false => Self::parse_pairs(bytes),
+        }
+    }
+
+    fn parse_pairs(bytes: &'a [u8]) -> Result<Self, HostError> {
         // If all bytes are ASCII, those of each field are: one look at them instead of one a field.
         let ascii = bytes.is_ascii();
         let mut rest = bytes;
