@@ -3,8 +3,8 @@
 /// What a host function charges, in fuel, before it acts.
 ///
 /// The defaults make a unit of fuel buy about as much time in the host as in the guest: on x86-64
-/// every built-in function over an [`EmbeddedHost`](crate::EmbeddedHost) lies within a factor of
-/// three of the median of guest code, at 0 to 4,096 bytes. `examples/calibrate.rs` measures it.
+/// every built-in function over an [`EmbeddedHost`](crate::EmbeddedHost) lies within about a factor
+/// of three of the median of guest code, at 0 to 4,096 bytes. `examples/calibrate.rs` measures it.
 ///
 /// The built-in functions differ from the default in their base, and the searches in what an item
 /// costs:
