@@ -187,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_reads_like_another_s_name_and_labels_is_a_series_of_its_own() {
+        let labels = b"\x01\0\0\0n\x01\0\0\0v";
+        let name = std::format!("x{}", str::from_utf8(labels).unwrap());
+        let mut metrics = Metrics::default();
+        for (kind, name, labels) in [
+            (MetricKind::Counter, "x", &labels[..]),
+            (MetricKind::Counter, &name, &[]),
+            (MetricKind::Gauge, "x", labels),
+            (MetricKind::Counter, "x", &[]),
+        ] {
+            let labels = Labels::parse(labels).unwrap();
+            let metric = Metric { kind, name, value: 1.0, labels };
+            (0..3).for_each(|_| metrics.observe(&metric, 4).unwrap());
+        }
+        let counts: Vec<_> = metrics.samples(None).iter().map(|sample| sample.count).collect();
+        assert_eq!(counts, [3; 4]);
+    }
+
+    #[test]
     fn the_bounds_of_buckets_are_the_powers_of_ten() {
         for (exponent, bound) in (-6..).zip(BOUNDS) {
             assert_eq!(std::format!("1e{exponent}").parse(), Ok(bound));
