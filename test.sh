@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that must hold before a change is taken; CI runs the same.
 #
-#   ./test.sh          all of it, half an hour from a fresh clone on two cores
+#   ./test.sh          all of it, twenty minutes from a fresh clone on two cores
 #   ./test.sh host     without devices, guests and benchmarks, which need Debian's compilers and valgrind
 #   ./test.sh quick    for the inner loop: formatting, clippy, debug tests, quickstart
 #
