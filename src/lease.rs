@@ -1,7 +1,7 @@
 //! One sandbox held across several calls.
 
 use crate::{
-    CallOptions, Error, ErrorKind, WasmPluginInstance, WasmValue, WasmValues,
+    CallOptions, CancelToken, Error, ErrorKind, WasmPluginInstance, WasmValue, WasmValues,
     engine::{Failure, Sandbox},
     host::Host,
     pool::Seat,
@@ -21,7 +21,7 @@ pub struct PluginLease<'p, H: Host = crate::EmbeddedHost> {
     plugin: Holder<'p, H>,
     slot: usize,
     /// There until the lease is dropped, unless it could not be made.
-    sandbox: Seat<H>,
+    sandbox: Seat<Sandbox<H>>,
 }
 
 /// How a lease holds its plugin.
@@ -46,7 +46,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     pub(crate) fn borrowed(
         plugin: &'p WasmPluginInstance<H>,
         slot: usize,
-        sandbox: Seat<H>,
+        sandbox: Seat<Sandbox<H>>,
     ) -> Result<Self, Error> {
         Self { plugin: Holder::Borrowed(plugin), slot, sandbox }.filled()
     }
@@ -54,7 +54,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     pub(crate) fn owned(
         plugin: Arc<WasmPluginInstance<H>>,
         slot: usize,
-        sandbox: Seat<H>,
+        sandbox: Seat<Sandbox<H>>,
     ) -> Result<Self, Error> {
         Self { plugin: Holder::Owned(plugin), slot, sandbox }.filled()
     }
@@ -68,6 +68,11 @@ impl<'p, H: Host> PluginLease<'p, H> {
     /// Returns the plugin.
     pub fn plugin(&self) -> &WasmPluginInstance<H> {
         &self.plugin
+    }
+
+    /// Returns a token that cancels the next call through the lease, and no other.
+    pub fn cancel_token(&self) -> CancelToken {
+        self.plugin.cancel_token(self.slot)
     }
 
     /// Calls a function by name.

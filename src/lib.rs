@@ -31,6 +31,7 @@ extern crate std;
 mod admission;
 mod audit;
 mod budget;
+mod cancel;
 mod capabilities;
 mod clock;
 mod config;
@@ -39,6 +40,7 @@ mod engine;
 mod error;
 #[cfg(feature = "std")]
 mod file;
+mod frame;
 mod function;
 mod host;
 mod kernel;
@@ -50,6 +52,7 @@ mod nested;
 mod observability;
 mod origin;
 mod plugin;
+mod plugin_call;
 mod pool;
 mod prometheus;
 mod registry;
@@ -65,6 +68,7 @@ mod value;
 pub use crate::{
     admission::{AdmissionReport, AdmittedFunction, AdmittedImport},
     audit::{AuditDecision, AuditLevel, AuditLog, AuditRecord},
+    cancel::CancelToken,
     capabilities::{Grant, WasmPluginCapabilities},
     clock::Clock,
     config::{CallOptions, Compilation, DenyPolicy, ResetPolicy, WasmInstanceConfig},
@@ -83,6 +87,7 @@ pub use crate::{
         WasmObservabilityPlugin,
     },
     plugin::WasmPluginInstance,
+    plugin_call::{PluginCall, Progress},
     registry::{RegistryBuilder, WasmPluginRegistry},
     state::WasmPluginState,
     stats::{HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats},

@@ -1,56 +1,61 @@
-//! One plugin called by another: the callee runs on the caller's native stack and budget.
+//! One plugin called by another: the callee runs on the caller's native stack and budget, as long as
+//! its caller may run.
 
 use crate::{
-    CallOptions, ErrorKind, TrapCode, WasmPluginInstance,
-    engine::{CallLimits, Failure, Outer},
+    ErrorKind, TrapCode, WasmPluginInstance,
+    audit::Recorded,
+    engine::{Bytes, CallLimits, Failure, Outer},
+    frame::{Callee, Frame, Plan, Run},
     host::{ChainEnd, Host, HostError, Nested, NestedFailure, NestedLimits, NestedResult},
     report,
+    sync::Arc,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 impl<H: Host> WasmPluginInstance<H> {
     /// Calls a function of the byte convention for another plugin, never waiting, and appends its
     /// answer to `answer`.
-    pub(crate) fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult {
-        let outer = match self.outer(&nested.limits) {
-            Ok(outer) => outer,
-            Err(failure) => return (0, Err(failure)),
+    pub(crate) fn call_nested(
+        self: &Arc<Self>,
+        nested: &Nested<'_>,
+        answer: &mut Vec<u8>,
+    ) -> NestedResult {
+        let mut frame = match self.nested_frame(nested) {
+            Ok(frame) => frame,
+            Err(failure) => return NestedResult::failed(failure),
         };
-        let (index, limits) = match self.prepare(nested, &outer) {
-            Ok(prepared) => prepared,
-            Err(failure) => return (0, Err(failure)),
-        };
-        // A callee that is busy or gone is a status for the caller: no words, so no allocation.
-        let mut visit = match self.try_visit() {
-            Ok(visit) => visit,
-            Err(kind) => return (0, Err(unavailable(kind, None))),
-        };
-        let sandbox = match visit.sandbox() {
-            Ok(sandbox) => sandbox,
-            Err(error) => return (0, Err(unavailable(error.kind(), error.trap_code()))),
-        };
-        let max = usize::try_from(nested.max_answer_bytes).unwrap_or(usize::MAX);
-        let keep = |bytes: &[u8]| keep(bytes, max, answer);
-        let function = nested.function;
-        let result = self.spend_limits(function, &limits, sandbox, |sandbox, limits| {
-            sandbox.call_bytes(index, nested.input, limits, keep)
-        });
-        let result = result.map_err(|failure| {
-            let reason = reason(&failure);
-            if self.config().debug_mode {
-                self.failed(function, failure, &CallOptions::default(), &sandbox.evidence());
+        let max_answer_bytes = usize::try_from(nested.max_answer_bytes).unwrap_or(usize::MAX);
+        let fuel = nested.limits.pause_after.unwrap_or(u64::MAX);
+        let mut bytes = Bytes { input: nested.input, answer, max_answer_bytes };
+        if let Run::Ended(result) = frame.run(fuel, &mut bytes) {
+            let (spent, outcome) = frame.end_nested(result);
+            if let Some(outer) = frame.outer() {
+                nested.limits.recorded.set_to(Some(&outer.recorded));
             }
-            reason
-        });
-        (sandbox.spent(), result)
+            return NestedResult::Ended { spent, outcome };
+        }
+        let input = match frame.has_placed_input() {
+            true => Vec::new(),
+            false => nested.input.to_vec(),
+        };
+        let answer = core::mem::take(answer);
+        NestedResult::Suspended(Box::new(Callee { frame, input, answer, max_answer_bytes }))
+    }
+
+    /// The call, in a sandbox of its own.
+    fn nested_frame(self: &Arc<Self>, nested: &Nested<'_>) -> Result<Frame<H>, NestedFailure> {
+        let outer = self.outer(&nested.limits)?;
+        let (index, limits) = self.prepare(nested)?;
+        // A callee that is busy or gone is a status for the caller: no words, so no allocation.
+        let place = self.try_take_out().map_err(|kind| unavailable(kind, None))?;
+        let can_pause = nested.limits.pause_after.is_some();
+        let plan = Plan { index, values: None, limits, outer: Some(outer), can_pause };
+        let frame = Frame::new(Arc::clone(self), place, plan);
+        frame.map_err(|error| unavailable(error.kind(), error.trap_code()))
     }
 
     /// Finds the function and what it may use.
-    fn prepare<'c>(
-        &self,
-        nested: &Nested<'c>,
-        outer: &'c Outer<'c>,
-    ) -> Result<(usize, CallLimits<'c>), NestedFailure> {
+    fn prepare(&self, nested: &Nested<'_>) -> Result<(usize, CallLimits<'static>), NestedFailure> {
         let limits = &nested.limits;
         let (index, function) = self.export(nested.function).ok_or(NestedFailure::NotFound)?;
         if !report::is_byte_function(&function.params, &function.results) {
@@ -66,35 +71,29 @@ impl<H: Host> WasmPluginInstance<H> {
             timeout_us,
             tag: limits.tag,
             slice_fuel: limits.slice_fuel,
-            outer: Some(outer),
+            whole: false,
+            outer: None,
         };
         Ok((index, limits))
     }
 
-    fn outer<'c>(&self, limits: &NestedLimits<'c>) -> Result<Outer<'c>, NestedFailure> {
-        let chain = limits.chain.extend(limits.caller, self.context.id, limits.max_depth);
+    fn outer(&self, limits: &NestedLimits<'_>) -> Result<Outer, NestedFailure> {
+        let chain = limits.chain.extend(&limits.caller, self.context.id, limits.max_depth);
         let chain = chain.map_err(|end| match end {
             ChainEnd::TooDeep => NestedFailure::LimitReached,
             ChainEnd::Cycle => NestedFailure::refused(0),
         })?;
-        Ok(Outer { deadline_us: limits.deadline_us, chain, recorded: limits.recorded })
+        let outer = Outer { deadline_us: limits.deadline_us, chain, recorded: Recorded::default() };
+        outer.recorded.set_to(Some(limits.recorded));
+        Ok(outer)
     }
-}
-
-fn keep(bytes: &[u8], max: usize, answer: &mut Vec<u8>) -> Result<(), Failure> {
-    let (len, room) = (bytes.len(), max);
-    if len > max || answer.try_reserve(len).is_err() {
-        return Err(Failure::AnswerTooLong { len, room });
-    }
-    answer.extend_from_slice(bytes);
-    Ok(())
 }
 
 /// What the caller is told of a callee that failed.
-fn reason(failure: &Failure) -> NestedFailure {
+pub(crate) fn reason(failure: &Failure) -> NestedFailure {
     match failure {
         Failure::Trap(code) => NestedFailure::trapped(code.code()),
-        Failure::OutOfFuel | Failure::Deadline => NestedFailure::BUDGET,
+        Failure::OutOfFuel | Failure::Deadline | Failure::Cancelled => NestedFailure::BUDGET,
         Failure::Host { error, .. } => {
             NestedFailure::trapped(HostError::status(*error).unwrap_or(0))
         }

@@ -58,6 +58,6 @@ struct Nobody;
 
 impl Directory for Nobody {
     fn call_nested(&self, _nested: &Nested<'_>, _answer: &mut Vec<u8>) -> NestedResult {
-        (0, Err(NestedFailure::NotFound))
+        NestedResult::failed(NestedFailure::NotFound)
     }
 }

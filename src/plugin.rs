@@ -14,6 +14,7 @@ use crate::{
     origin::Origin,
     pool::Pool,
     report,
+    stats::SlotCounts,
     sync::{Arc, AtomicBool, AtomicU64, HighWater, Once, Ordering, RwLock},
     value::filled,
 };
@@ -32,7 +33,7 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     hash: [u8; 32],
     /// The compiled module; gone when unloaded. Sandboxes hold it too.
     code: RwLock<Option<Arc<Code<H>>>>,
-    pool: Pool<H>,
+    pool: Pool<Sandbox<H>, SlotCounts>,
     /// What a call may use that nothing narrows.
     limits: CallLimits<'static>,
     ready: AtomicBool,
@@ -63,7 +64,7 @@ impl<H: Host> WasmPluginInstance<H> {
         Ok(Self {
             exports: code.functions().into(),
             hash,
-            pool: Pool::new(slots, origin.table.len()),
+            pool: Pool::new(slots, || SlotCounts::new(origin.table.len())),
             table: Arc::clone(&origin.table),
             limits: code.limits(&config, &CallOptions::default()),
             code: RwLock::new(Some(Arc::new(code))),
@@ -155,6 +156,11 @@ impl<H: Host> WasmPluginInstance<H> {
     pub(crate) fn export(&self, name: &str) -> Option<(usize, &ExportedFunction)> {
         let index = self.exports.binary_search_by(|f| (*f.name).cmp(name)).ok()?;
         Some((index, self.exports.get(index)?))
+    }
+
+    /// The name of an exported function by its index.
+    pub(crate) fn export_at(&self, index: usize) -> &str {
+        self.exports.get(index).map_or("", |function| &function.name)
     }
 
     /// Fills the fuel budget up again. Without one, does nothing.
@@ -339,10 +345,7 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        // Written only where it changes, so that calls do not fight for its cache line.
-        if self.trapped.load(Ordering::Relaxed) {
-            self.trapped.store(false, Ordering::Relaxed);
-        }
+        self.forget_trap();
         let has_budget = self.context.config.fuel_budget.is_some();
         let mut reserved = None;
         let limits = match has_budget {
@@ -359,6 +362,39 @@ impl<H: Host> WasmPluginInstance<H> {
         result
     }
 
+    /// Says that a call begins: the last one that ended is no longer what there is to tell.
+    #[inline]
+    fn forget_trap(&self) {
+        // Written only where it changes, so that calls do not fight for its cache line.
+        if self.trapped.load(Ordering::Relaxed) {
+            self.trapped.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins a call that a frame runs, on up to `fuel`; returns how much of it the budget allows.
+    pub(crate) fn begin_spending(&self, fuel: u64) -> u64 {
+        self.forget_trap();
+        match self.context.config.fuel_budget {
+            Some(_) => self.take_fuel(fuel),
+            None => fuel,
+        }
+    }
+
+    /// Ends a call that a frame ran, which has not used `fuel`.
+    pub(crate) fn end_spending(&self, fuel: u64) {
+        if self.context.config.fuel_budget.is_some() {
+            self.give_back(fuel);
+        }
+    }
+
+    /// Takes fuel out of the budget, or as much as is left.
+    fn take_fuel(&self, fuel: u64) -> u64 {
+        let taken = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left.saturating_sub(fuel))
+        });
+        taken.unwrap_or_else(|left| left).min(fuel)
+    }
+
     /// Takes a call's fuel out of the budget, or as much as is left, and puts what the call may use
     /// then in `reserved`.
     #[inline(never)]
@@ -367,10 +403,7 @@ impl<H: Host> WasmPluginInstance<H> {
         limits: &CallLimits<'c>,
         reserved: &'l mut Option<CallLimits<'c>>,
     ) -> &'l CallLimits<'c> {
-        let taken = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            Some(left.saturating_sub(limits.fuel))
-        });
-        let fuel = taken.unwrap_or_else(|left| left).min(limits.fuel);
+        let fuel = self.take_fuel(limits.fuel);
         reserved.insert(CallLimits { fuel, ..limits.clone() })
     }
 
@@ -382,6 +415,18 @@ impl<H: Host> WasmPluginInstance<H> {
         let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             Some(left.saturating_add(fuel).min(full))
         });
+    }
+
+    /// What a call may use that `options` narrow.
+    pub(crate) fn narrowed_limits(&self, options: &CallOptions) -> CallLimits<'static> {
+        let config = &self.context.config;
+        let CallLimits { fuel, .. } = self.limits;
+        CallLimits {
+            fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
+            timeout_us: config.call_timeout_us(options),
+            tag: options.tag,
+            ..self.limits.clone()
+        }
     }
 
     /// What a call may use that nothing narrows.

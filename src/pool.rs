@@ -12,51 +12,48 @@
 //! and the start function has run again. What stays is the plugin's: its statistics, its fuel
 //! budget, and whatever the guest wrote through host functions.
 
-use crate::{
-    engine::Sandbox,
-    host::Host,
-    stats::SlotCounts,
-    sync::{Arc, AtomicUsize, Ordering, TryGuard, TryMutex, Uses},
-};
+use crate::sync::{Arc, AtomicUsize, Ordering, TryGuard, TryMutex, Uses};
 use alloc::boxed::Box;
 
-/// The slots of one plugin.
-pub(crate) struct Pool<H: Host> {
-    slots: Box<[Slot<H>]>,
+/// The slots of one plugin, for sandboxes `S`. What is counted in a slot, `C`, stays with it.
+///
+/// It knows nothing of either, so that its code can be run under a model of memory.
+pub(crate) struct Pool<S, C> {
+    slots: Box<[Slot<S, C>]>,
     /// How many sandboxes leases have.
     leased: AtomicUsize,
 }
 
 /// Where one sandbox is, or was, or will be.
-pub(crate) struct Slot<H: Host> {
-    place: TryMutex<Place<H>>,
+pub(crate) struct Slot<S, C> {
+    place: TryMutex<Place<S>>,
     uses: Uses,
-    counts: Arc<SlotCounts>,
+    counts: Arc<C>,
 }
 
 /// A slot's sandbox; none where the next call is to make one.
-pub(crate) type Seat<H> = Option<Box<Sandbox<H>>>;
+pub(crate) type Seat<S> = Option<Box<S>>;
 
-enum Place<H: Host> {
-    Here(Seat<H>),
+enum Place<S> {
+    Here(Seat<S>),
     /// A lease has it.
     Out,
 }
 
 /// A slot held for the time of one call.
-pub(crate) struct Held<'p, H: Host> {
+pub(crate) struct Held<'p, S, C> {
     /// There until this is dropped.
-    place: Option<TryGuard<'p, Place<H>>>,
-    slot: &'p Slot<H>,
+    place: Option<TryGuard<'p, Place<S>>>,
+    slot: &'p Slot<S, C>,
     at: usize,
 }
 
-impl<H: Host> Pool<H> {
-    pub(crate) fn new(slots: usize, functions: usize) -> Self {
+impl<S, C> Pool<S, C> {
+    pub(crate) fn new(slots: usize, counts: impl Fn() -> C) -> Self {
         let slot = |_| Slot {
             place: TryMutex::new(Place::Here(None)),
             uses: Uses::default(),
-            counts: Arc::new(SlotCounts::new(functions)),
+            counts: Arc::new(counts()),
         };
         Self { slots: (0..slots).map(slot).collect(), leased: AtomicUsize::new(0) }
     }
@@ -65,18 +62,18 @@ impl<H: Host> Pool<H> {
         self.slots.len()
     }
 
-    pub(crate) fn counts(&self) -> impl Iterator<Item = &SlotCounts> {
+    pub(crate) fn counts(&self) -> impl Iterator<Item = &C> {
         self.slots.iter().map(|slot| &*slot.counts)
     }
 
-    pub(crate) fn counts_of(&self, slot: usize) -> Option<&Arc<SlotCounts>> {
+    pub(crate) fn counts_of(&self, slot: usize) -> Option<&Arc<C>> {
         self.slots.get(slot).map(|slot| &slot.counts)
     }
 
     /// Holds the first free slot. Slots fill from the front, so it has a sandbox if any free one has,
     /// unless a trap emptied it.
     #[inline]
-    pub(crate) fn hold(&self) -> Option<Held<'_, H>> {
+    pub(crate) fn hold(&self) -> Option<Held<'_, S, C>> {
         self.slots.iter().enumerate().find_map(|(at, slot)| {
             let place = slot.place.try_lock()?;
             match *place {
@@ -87,7 +84,7 @@ impl<H: Host> Pool<H> {
     }
 
     /// Takes the sandbox, or the right to make one, out of a slot that is held; returns which slot.
-    pub(crate) fn take_out(&self, mut held: Held<'_, H>) -> (usize, Seat<H>) {
+    pub(crate) fn take_out(&self, mut held: Held<'_, S, C>) -> (usize, Seat<S>) {
         self.leased.fetch_add(1, Ordering::AcqRel);
         let place = held.place.as_deref_mut();
         match place.map(|place| core::mem::replace(place, Place::Out)) {
@@ -97,7 +94,7 @@ impl<H: Host> Pool<H> {
     }
 
     /// Puts a leased sandbox back, or lets go of it.
-    pub(crate) fn put_back(&self, slot: usize, sandbox: Seat<H>) {
+    pub(crate) fn put_back(&self, slot: usize, sandbox: Seat<S>) {
         let Some(slot) = self.slots.get(slot) else {
             return;
         };
@@ -123,14 +120,14 @@ impl<H: Host> Pool<H> {
 }
 
 #[cfg(test)]
-impl<H: Host> Pool<H> {
+impl<S, C> Pool<S, C> {
     /// Whether no slot has a sandbox.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.iter().all(|slot| matches!(*slot.place.lock(), Place::Here(None)))
     }
 }
 
-impl<H: Host> Slot<H> {
+impl<S, C> Slot<S, C> {
     /// Ends a use, once the place is free again.
     #[inline]
     fn leave(&self) {
@@ -150,10 +147,10 @@ impl<H: Host> Slot<H> {
     }
 }
 
-impl<'p, H: Host> Held<'p, H> {
+impl<'p, S, C> Held<'p, S, C> {
     /// The sandbox that is there or is to be, and what counts for it.
     #[inline]
-    pub(crate) fn sandbox(&mut self) -> Option<(&mut Seat<H>, &'p Arc<SlotCounts>)> {
+    pub(crate) fn sandbox(&mut self) -> Option<(&mut Seat<S>, &'p Arc<C>)> {
         match self.place.as_deref_mut() {
             Some(Place::Here(sandbox)) => Some((sandbox, &self.slot.counts)),
             Some(Place::Out) | None => None,
@@ -161,7 +158,7 @@ impl<'p, H: Host> Held<'p, H> {
     }
 }
 
-impl<H: Host> Drop for Held<'_, H> {
+impl<S, C> Drop for Held<'_, S, C> {
     #[inline]
     fn drop(&mut self) {
         self.place = None;

@@ -255,6 +255,14 @@ impl<H: Host> WasmPluginRegistry<H> {
         self.inner.find(plugin).ok_or_else(|| not_found(plugin))?.call(function, args)
     }
 
+    /// Cancels every call that is going on in the plugins of a tenant, as
+    /// [`WasmPluginInstance::cancel_calls`] does; returns how many were cancelled.
+    pub fn cancel_tenant(&self, tenant: &str) -> usize {
+        let plugins = self.inner.in_load_order();
+        let of_tenant = plugins.iter().filter(|plugin| plugin.tenant() == tenant);
+        of_tenant.map(|plugin| plugin.cancel_calls()).sum()
+    }
+
     /// The loaded plugins, in load order.
     pub(crate) fn plugins(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
         self.inner.in_load_order()
@@ -353,7 +361,7 @@ impl<H: Host> Directory for Inner<H> {
     fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult {
         match self.find(nested.plugin) {
             Some(plugin) if plugin.tenant() == nested.tenant => plugin.call_nested(nested, answer),
-            _ => (0, Err(NestedFailure::NotFound)),
+            _ => NestedResult::failed(NestedFailure::NotFound),
         }
     }
 }

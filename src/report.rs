@@ -238,6 +238,7 @@ pub(crate) fn describe<H: Host>(
             let ms = config.call_timeout_us(options) / 1_000;
             Error::guest(ErrorKind::Deadline, format!("it ran past its timeout of {ms} ms"))
         }
+        Failure::Cancelled => Error::host(ErrorKind::Cancelled, "it was cancelled"),
         Failure::Host { error, function } => host_stop(error, table.get(function)),
         Failure::BadAnswer(answer) => Error::guest(ErrorKind::BadGuestAnswer, format!("{answer}")),
         Failure::Status(status) => {

@@ -1,12 +1,14 @@
 //! When a running call stops to look at the clock.
 //!
 //! A metered call runs in slices of fuel. At the end of each it is suspended, which unwinds the
-//! native stack, and the clock is read; so neither a timeout nor the stack depends on what the guest
-//! does. A call that ends within its first slice reads no clock at all.
+//! native stack; so the stack does not depend on what the guest does. Every few slices, on a slow
+//! device after each, the clock is read, and how far a guest came meanwhile says how much fuel may
+//! go by until the next look: fuel is a poor clock, but the speed of the last stretch is a good guess
+//! of that of the next. A call that ends within its first slice reads no clock at all.
 
 use crate::{Clock, host::HostError, stats::SlotCounts};
 
-/// Fuel of one slice.
+/// Fuel of one slice at most.
 ///
 /// `memory.grow` and `table.grow` leave up to 192 bytes of native stack behind in wasmi 2.0.0 and
 /// cost at least 255 fuel, so one slice leaves at most 30 KiB.
@@ -28,19 +30,35 @@ pub(crate) const MIN_NESTED_SLICE_FUEL: u64 = 4_000;
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     pub(crate) slice_fuel: u64,
+    max_slice_fuel: u64,
     timeout_us: u64,
     /// When the call must have ended; known once the clock has been read.
     deadline_us: Option<u64>,
-    /// When the clock was first read, and the fuel spent by then.
+    /// When the clock was first read, and the fuel spent by then. The time that a call was paused is
+    /// added, so that it does not count as the call's.
     timed_from: Option<(u64, u64)>,
+    /// The last reading, and the fuel spent by then, once there is a first one.
+    last: (u64, u64),
+    /// The fuel at which the clock is read next.
+    look_at: u64,
     first: Option<First>,
 }
 
 impl Pace {
-    /// Begins a call that may take `timeout_us` (0 = for ever).
+    /// Begins a call that may take `timeout_us` (0 = for ever), with a first slice of `slice_fuel`
+    /// and none over `max_slice_fuel`.
     #[inline]
-    pub(crate) fn new(slice_fuel: u64, timeout_us: u64) -> Self {
-        Self { slice_fuel, timeout_us, deadline_us: None, timed_from: None, first: None }
+    pub(crate) fn new(slice_fuel: u64, max_slice_fuel: u64, timeout_us: u64) -> Self {
+        Self {
+            slice_fuel,
+            max_slice_fuel,
+            timeout_us,
+            deadline_us: None,
+            timed_from: None,
+            last: (0, 0),
+            look_at: 0,
+            first: None,
+        }
     }
 
     /// Says when the call that led to this one must have ended.
@@ -65,25 +83,101 @@ impl Pace {
         self.timeout_us
     }
 
+    /// What the clock said when it was last read.
+    pub(crate) fn last_us(&self) -> u64 {
+        self.last.0
+    }
+
+    /// Whether there is a deadline, known yet or not.
+    #[inline]
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.timeout_us > 0 || self.deadline_us.is_some()
+    }
+
+    /// Ends a slice, after `spent` fuel: reads the clock if it is time to, and says whether the call
+    /// may go on. How far it came is kept in `counts`, for the calls that come after.
+    #[inline]
+    pub(crate) fn end_slice(
+        &mut self,
+        clock: Option<&dyn Clock>,
+        spent: u64,
+        interval_us: u64,
+        counts: &SlotCounts,
+    ) -> Result<(), HostError> {
+        match clock {
+            Some(clock) if spent >= self.look_at => {
+                let before = self.timed_from.is_some().then_some(self.last);
+                let now = self.look(clock, spent);
+                if let Some((at, fuel)) = before {
+                    let (us, fuel) = (now.saturating_sub(at), spent.saturating_sub(fuel));
+                    counts.stride.adapt(us, fuel, interval_us);
+                    self.slice_fuel = counts.stride.fuel().min(self.max_slice_fuel);
+                }
+                self.look_at = spent.saturating_add(counts.stride.fuel());
+                self.in_time(now)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the clock after `spent` fuel, and says whether the call may go on.
     pub(crate) fn check(&mut self, clock: Option<&dyn Clock>, spent: u64) -> Result<(), HostError> {
+        match clock {
+            Some(clock) => {
+                let now = self.look(clock, spent);
+                self.in_time(now)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Says that the call does not run from here on, until it is [resumed](Self::resume).
+    pub(crate) fn pause(&mut self, clock: Option<&dyn Clock>, spent: u64) {
+        if let Some(clock) = clock {
+            self.look(clock, spent);
+        }
+    }
+
+    /// Goes on with a call that was paused, or never ran; says whether it may.
+    pub(crate) fn resume(
+        &mut self,
+        clock: Option<&dyn Clock>,
+        spent: u64,
+    ) -> Result<(), HostError> {
         let Some(clock) = clock else {
             return Ok(());
         };
-        let now = clock.now_us();
-        if self.timed_from.is_none() {
-            self.read(now, spent);
+        let paused_at = self.last.0;
+        let now = self.look(clock, spent);
+        if let Some((from, _)) = &mut self.timed_from
+            && paused_at > 0
+        {
+            *from = from.saturating_add(now.saturating_sub(paused_at));
         }
+        self.in_time(now)
+    }
+
+    fn in_time(&self, now: u64) -> Result<(), HostError> {
         match self.deadline_us {
             Some(deadline) if now > deadline => Err(HostError::Deadline),
             _ => Ok(()),
         }
     }
 
+    fn look(&mut self, clock: &dyn Clock, spent: u64) -> u64 {
+        let now = clock.now_us();
+        if self.timed_from.is_none() {
+            self.read(now, spent);
+        }
+        self.last = (now, spent);
+        now
+    }
+
     /// Takes the first reading. The timeout counts from here: how long the slice before it took is
     /// not known, and a guess that is too long would end a call before its time.
     fn read(&mut self, now: u64, spent: u64) {
         self.timed_from = Some((now, spent));
+        self.last = (now, spent);
         if self.timeout_us > 0 {
             let own = now.saturating_add(self.timeout_us);
             self.deadline_us = Some(self.deadline_us.map_or(own, |outer| outer.min(own)));

@@ -2,6 +2,7 @@
 
 mod latency;
 mod speed;
+mod stride;
 mod traps;
 
 pub(crate) use self::traps::{Stop, TrapCounts, trap_totals};
@@ -10,8 +11,12 @@ pub use self::{latency::LatencyHistogram, traps::TrapStats};
 use self::{
     latency::Latencies,
     speed::{Speed, estimate_us},
+    stride::{Stride, Watch},
 };
-use crate::sync::Counter;
+use crate::{
+    cancel::CancelCell,
+    sync::{Arc, Counter},
+};
 use alloc::{boxed::Box, string::String};
 
 /// What a plugin has done since it was loaded, over all its sandboxes.
@@ -80,11 +85,15 @@ pub(crate) struct FunctionCounts {
     pub(crate) calls: Counter,
     pub(crate) denials: Counter,
     pub(crate) errors: Counter,
+    watch: Watch,
 }
 
 /// Counts of one slot of a plugin's pool. Written by whoever holds the slot, read by anyone.
 #[derive(Debug, Default)]
 pub(crate) struct SlotCounts {
+    /// How the slot's calls are cancelled.
+    pub(crate) cancel: Arc<CancelCell>,
+    pub(crate) stride: Stride,
     /// The calls, by how long they took.
     pub(crate) latencies: Latencies,
     /// Fuel of calls, or parts of them, that were too short to be timed, and of the others.
@@ -109,11 +118,21 @@ impl SlotCounts {
         }
     }
 
-    /// Counts a call of a host function.
+    /// Counts a call of a host function; returns whether it is one that is timed.
     #[inline]
-    pub(crate) fn called(&self, function: usize) {
+    pub(crate) fn called(&self, function: usize) -> bool {
+        let Some(counts) = self.functions.get(function) else {
+            return false;
+        };
+        let before = counts.calls.get();
+        counts.calls.set(before.wrapping_add(1));
+        counts.watch.is_due(before)
+    }
+
+    /// Takes in how long a host function took.
+    pub(crate) fn took(&self, function: usize, us: u64, interval_us: u64) {
         if let Some(counts) = self.functions.get(function) {
-            counts.calls.add(1);
+            counts.watch.adapt(us, interval_us);
         }
     }
 

@@ -88,7 +88,8 @@ impl<H: Host> Code<H> {
             fuel,
             timeout_us,
             tag: options.tag,
-            slice_fuel: if whole { fuel } else { SLICE_FUEL },
+            slice_fuel: SLICE_FUEL,
+            whole,
             outer: None,
         }
     }

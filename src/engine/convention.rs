@@ -8,7 +8,8 @@ use super::{
     run::run_typed,
     store::StoreData,
 };
-use wasmi::{Instance, Memory, Store, TypedFunc};
+use alloc::vec::Vec;
+use wasmi::{Func, Instance, Memory, Store, TypedFunc, Val};
 
 /// The smallest status; a lower answer is a pointer and a length.
 const MIN_STATUS: i64 = -4095;
@@ -60,36 +61,49 @@ impl Convention {
         input: &(impl Input + ?Sized),
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let (input_ptr, input_len) = self.place(store, input)?;
-        let answer = run_typed(store, function, (input_ptr, input_len))?;
-        if (MIN_STATUS..0).contains(&answer) {
-            self.free(store, input_ptr, input_len)?;
-            // -4095..=-1 fits.
-            return Err(Failure::Status(i32::try_from(answer).unwrap_or(-1)));
+        let len = input_len(input.len())?;
+        let ptr = match len {
+            0 => 0,
+            len => {
+                let ptr = run_typed(store, self.alloc, len)?;
+                self.place(store, ptr, input)?;
+                ptr
+            }
+        };
+        let answer = run_typed(store, function, (ptr, len))?;
+        if let Some(status) = status(answer) {
+            self.free(store, ptr, len)?;
+            return Err(Failure::Status(status));
         }
-        let [ptr, len] = halves(answer);
-        let taken = take(self.answer(store, ptr, len)?);
-        self.free(store, input_ptr, input_len)?;
-        if ptr.cast_signed() != input_ptr {
-            self.free(store, ptr.cast_signed(), len.cast_signed())?;
+        let answer = halves(answer);
+        let taken = take(self.answer(store, answer)?);
+        self.free(store, ptr, len)?;
+        let (answer_ptr, answer_len) = (answer[0].cast_signed(), answer[1].cast_signed());
+        if answer_ptr != ptr {
+            self.free(store, answer_ptr, answer_len)?;
         }
         taken
     }
 
-    /// Puts the input where the guest wants it. An empty input is placed nowhere: pointer 0.
+    /// Begins the same, one function at a time: `input_len` bytes will be handed to `function`.
+    pub(super) fn begin(self, function: Func, input_len: usize) -> Result<Exchange, Failure> {
+        let len = self::input_len(input_len)?;
+        let (stage, values) = match len {
+            // An empty input is placed nowhere.
+            0 => (Stage::Call, [Val::I32(0), Val::I32(0), Val::I64(0)]),
+            len => (Stage::Allocate, [Val::I32(len), Val::I32(0), Val::I32(0)]),
+        };
+        Ok(Exchange { convention: self, function, stage, values, input: (0, len), ended: Ok(()) })
+    }
+
+    /// Puts the input where the guest wants it.
     fn place<H>(
         &self,
         store: &mut Store<StoreData<H>>,
+        ptr: i32,
         input: &(impl Input + ?Sized),
-    ) -> Result<(i32, i32), Failure> {
+    ) -> Result<(), Failure> {
         let len = input.len();
-        if len == 0 {
-            return Ok((0, 0));
-        }
-        let Ok(size) = i32::try_from(len) else {
-            return Err(Failure::BadAnswer(BadAnswer::InputTooLong { len }));
-        };
-        let ptr = run_typed(store, self.alloc, size)?;
         if ptr == 0 {
             return Err(Failure::BadAnswer(BadAnswer::AllocationRefused { len }));
         }
@@ -103,7 +117,7 @@ impl Convention {
         match room {
             Some(room) => {
                 input.write_to(room);
-                Ok((ptr, size))
+                Ok(())
             }
             None => Err(Failure::BadAnswer(BadAnswer::AllocationOutside {
                 ptr: start,
@@ -117,8 +131,7 @@ impl Convention {
     fn answer<'s, H>(
         &self,
         store: &'s Store<StoreData<H>>,
-        ptr: u32,
-        len: u32,
+        [ptr, len]: [u32; 2],
     ) -> Result<&'s [u8], Failure> {
         let memory = self.memory.data(store);
         let size = memory.len();
@@ -135,6 +148,144 @@ impl Convention {
             _ => Ok(()),
         }
     }
+}
+
+/// An exchange that is left and gone on with between its functions, and inside of them.
+pub(super) struct Exchange {
+    convention: Convention,
+    function: Func,
+    stage: Stage,
+    /// Two arguments and a result.
+    values: [Val; 3],
+    /// Where the guest has the input, and how long it is.
+    input: (i32, i32),
+    /// How the exchange ends once everything is freed.
+    ended: Result<(), Failure>,
+}
+
+/// Which function of an exchange is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Allocate,
+    Call,
+    /// Frees the input; the answer, if there is one to free, is still to come.
+    FreeInput([u32; 2]),
+    FreeAnswer,
+}
+
+/// How much of an exchange has been done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exchanged {
+    Some,
+    All,
+}
+
+impl Exchange {
+    pub(super) fn has_placed_input(&self) -> bool {
+        self.stage != Stage::Allocate
+    }
+
+    /// The function that is called now, its arguments, and room for its results.
+    pub(super) fn calls(&mut self) -> (Func, &[Val], &mut [Val]) {
+        let Self { convention, function, stage, values, .. } = self;
+        let (args, result) = values.split_at_mut(2);
+        match (stage, convention.free) {
+            (Stage::FreeInput(_) | Stage::FreeAnswer, Some(free)) => (*free.func(), args, &mut []),
+            (Stage::Allocate, _) => {
+                (*convention.alloc.func(), args.get(..1).unwrap_or_default(), result)
+            }
+            _ => (*function, args, result),
+        }
+    }
+
+    /// Takes what the function has returned, and turns to the next.
+    pub(super) fn advance<H>(
+        &mut self,
+        store: &mut Store<StoreData<H>>,
+        bytes: &mut Bytes<'_>,
+    ) -> Result<Exchanged, Failure> {
+        let free_next = match self.stage {
+            Stage::Allocate => {
+                let ptr = self.values[2].i32().unwrap_or(0);
+                self.convention.place(store, ptr, bytes.input)?;
+                self.input.0 = ptr;
+                self.values = [Val::I32(ptr), Val::I32(self.input.1), Val::I64(0)];
+                self.stage = Stage::Call;
+                return Ok(Exchanged::Some);
+            }
+            Stage::Call => {
+                let answer = self.values[2].i64().unwrap_or(0);
+                let answer = match status(answer) {
+                    Some(status) => {
+                        self.ended = Err(Failure::Status(status));
+                        [0, 0]
+                    }
+                    None => {
+                        let answer = halves(answer);
+                        self.ended = bytes.keep(self.convention.answer(store, answer)?);
+                        answer
+                    }
+                };
+                self.stage = Stage::FreeInput(answer);
+                self.input
+            }
+            Stage::FreeInput([ptr, len]) => {
+                self.stage = Stage::FreeAnswer;
+                (ptr.cast_signed(), len.cast_signed())
+            }
+            Stage::FreeAnswer => return self.end(),
+        };
+        self.free(store, bytes, free_next)
+    }
+
+    /// Has something freed, if it is there to free; else turns to the next.
+    fn free<H>(
+        &mut self,
+        store: &mut Store<StoreData<H>>,
+        bytes: &mut Bytes<'_>,
+        (ptr, len): (i32, i32),
+    ) -> Result<Exchanged, Failure> {
+        let is_freed_already = self.stage == Stage::FreeAnswer && ptr == self.input.0;
+        if self.convention.free.is_none() || ptr == 0 || is_freed_already {
+            return self.advance(store, bytes);
+        }
+        (self.values[0], self.values[1]) = (Val::I32(ptr), Val::I32(len));
+        Ok(Exchanged::Some)
+    }
+
+    fn end(&mut self) -> Result<Exchanged, Failure> {
+        core::mem::replace(&mut self.ended, Ok(())).map(|()| Exchanged::All)
+    }
+}
+
+/// What an exchange takes and gives.
+pub(crate) struct Bytes<'b> {
+    pub(crate) input: &'b [u8],
+    pub(crate) answer: &'b mut Vec<u8>,
+    pub(crate) max_answer_bytes: usize,
+}
+
+impl Bytes<'_> {
+    /// Appends a guest's answer.
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let (len, room) = (bytes.len(), self.max_answer_bytes);
+        if len > room || self.answer.try_reserve(len).is_err() {
+            return Err(Failure::AnswerTooLong { len, room });
+        }
+        self.answer.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// The length of an input as a guest is told it.
+fn input_len(len: usize) -> Result<i32, Failure> {
+    i32::try_from(len).map_err(|_| Failure::BadAnswer(BadAnswer::InputTooLong { len }))
+}
+
+/// The status that a guest answers instead of a pointer and a length, if it does.
+fn status(answer: i64) -> Option<i32> {
+    // -4095..=-1 fits.
+    (MIN_STATUS..0).contains(&answer).then(|| i32::try_from(answer).unwrap_or(-1))
 }
 
 /// The upper and lower 32 bits.

@@ -13,6 +13,7 @@ pub(crate) enum Failure {
     Trap(TrapCode),
     OutOfFuel,
     Deadline,
+    Cancelled,
     /// A host function, by its index in the table, stopped the call.
     Host {
         error: HostError,
@@ -112,6 +113,7 @@ impl From<HostStop> for Failure {
         match error {
             HostError::OutOfFuel => Self::OutOfFuel,
             HostError::Deadline => Self::Deadline,
+            HostError::Cancelled => Self::Cancelled,
             error => Self::Host { error, function },
         }
     }

@@ -1,14 +1,14 @@
 //! From a Rust closure to an import of a module: the wrapper every host call goes through.
 
-use super::{failure::HostStop, store::StoreData};
+use super::{failure::HostStop, store::StoreData, unwind::Caught};
 use crate::{
     AuditDecision, DenyPolicy, ValueType,
-    host::{FunctionSpec, Host, HostCall, HostError, Range, STOPPED},
+    host::{FunctionSpec, Host, HostCall, HostError, Opened, PendingCall, Range, STOPPED},
     sync::Arc,
 };
 use alloc::boxed::Box;
 use core::marker::PhantomData;
-use wasmi::{AsContextMut, Caller, Linker};
+use wasmi::{AsContextMut, Caller, F32, F64, Linker, StoreContextMut, Val};
 
 /// A type that a host function can take.
 ///
@@ -32,10 +32,14 @@ pub trait HostResult: Sized + 'static {
     /// The status that this value says: 0 if it is none.
     #[doc(hidden)]
     fn status(&self) -> i32;
+
+    /// The value as the interpreter takes it; nothing for `()`.
+    #[doc(hidden)]
+    fn into_val(self) -> Option<Val>;
 }
 
 macro_rules! impl_types {
-    ($($rust:ty => $wasm:ident, $from:expr, $to:expr;)*) => { $(
+    ($($rust:ty => $wasm:ident, $from:expr, $to:expr, $val:expr;)*) => { $(
         impl HostParam for $rust {
             const TYPE: ValueType = ValueType::$wasm;
         }
@@ -52,17 +56,24 @@ macro_rules! impl_types {
                 let convert: fn(Self) -> i32 = $to;
                 convert(*self)
             }
+
+            fn into_val(self) -> Option<Val> {
+                let convert: fn(Self) -> Val = $val;
+                Some(convert(self))
+            }
         }
     )* };
 }
 
 impl_types! {
-    i32 => I32, Some, |value| value;
-    u32 => I32, |status| Some(status.cast_unsigned()), u32::cast_signed;
-    i64 => I64, |status| Some(i64::from(status)), narrowed;
-    u64 => I64, |status| Some(i64::from(status).cast_unsigned()), |value| narrowed(value.cast_signed());
-    f32 => F32, |_| None, |_| 0;
-    f64 => F64, |_| None, |_| 0;
+    i32 => I32, Some, |value| value, Val::I32;
+    u32 => I32, |status| Some(status.cast_unsigned()), u32::cast_signed,
+        |value| Val::I32(value.cast_signed());
+    i64 => I64, |status| Some(i64::from(status)), narrowed, Val::I64;
+    u64 => I64, |status| Some(i64::from(status).cast_unsigned()),
+        |value| narrowed(value.cast_signed()), |value| Val::I64(value.cast_signed());
+    f32 => F32, |_| None, |_| 0, |value| Val::F32(F32::from_bits(value.to_bits()));
+    f64 => F64, |_| None, |_| 0, |value| Val::F64(F64::from_bits(value.to_bits()));
 }
 
 impl HostResult for () {
@@ -74,6 +85,10 @@ impl HostResult for () {
 
     fn status(&self) -> i32 {
         0
+    }
+
+    fn into_val(self) -> Option<Val> {
+        None
     }
 }
 
@@ -162,7 +177,7 @@ macro_rules! impl_into_host_function {
                     move |mut caller: Caller<'_, StoreData<H>>, $($param: $param),*|
                         -> Result<R, wasmi::Error>
                     {
-                        enter(&mut caller, &spec, |call| function(call, $($param),*))
+                        enter(caller.as_context_mut(), &spec, |call| function(call, $($param),*))
                     },
                 )?;
                 Ok(())
@@ -185,80 +200,104 @@ impl_into_host_function!(A B C D E G I J K L);
 impl_into_host_function!(A B C D E G I J K L M);
 impl_into_host_function!(A B C D E G I J K L M N);
 
-/// Runs one host call: hands the slice to the meter, charges the base cost, checks the grant, runs
-/// the function, hands the slice back.
+/// Runs one host call: looks whether the call may go on, hands the slice to the meter, charges the
+/// base cost, checks the grant, runs the function, hands the slice back.
 #[inline]
 fn enter<H: Host, R: HostResult>(
-    caller: &mut Caller<'_, StoreData<H>>,
+    mut store: StoreContextMut<'_, StoreData<H>>,
     spec: &FunctionSpec,
     function: impl FnOnce(&mut HostCall<'_, H>) -> Result<R, HostError>,
 ) -> Result<R, wasmi::Error> {
+    let is_watched = store.data_mut().call.counts.called(spec.index) && spec.metered;
+    perform(store, spec, None, |call, caught| {
+        let began_us = call.begin(is_watched)?;
+        if !spec.granted {
+            return Err(HostError::Denied);
+        }
+        let value = caught.run(|| function(call))?;
+        call.end(began_us)?;
+        Ok(value)
+    })
+}
+
+/// Runs `body` as a host call, or as the rest of one that was suspended and is `pending`.
+#[inline]
+pub(super) fn perform<H: Host, R: HostResult>(
+    mut store: StoreContextMut<'_, StoreData<H>>,
+    spec: &FunctionSpec,
+    pending: Option<PendingCall>,
+    body: impl FnOnce(&mut HostCall<'_, H>, &mut Caught) -> Result<R, HostError>,
+) -> Result<R, wasmi::Error> {
     let slice = match spec.metered {
-        true => caller.get_fuel()?,
+        true => store.get_fuel()?,
         false => u64::MAX,
     };
-    let (memory, data) = match caller.data().memory {
+    let (memory, data) = match store.data().memory {
         Some(memory) => {
-            let (bytes, data) = memory.data_and_store_mut(caller.as_context_mut());
+            let (bytes, data) = memory.data_and_store_mut(&mut store);
             (Some(bytes), data)
         }
-        None => (None, caller.data_mut()),
+        None => (None, store.data_mut()),
     };
-    let opened = Opened { slice, rest: data.call.meter.rest() };
-    data.call.named = Range::EMPTY;
-    data.call.counts.called(spec.index);
-    let paid = data.call.meter.open(slice, spec.cost.base);
+    let (opened, base) = match pending {
+        Some(pending) => (pending.opened, 0),
+        None => {
+            data.call.named = Range::EMPTY;
+            data.call.suspension.output = Range::EMPTY;
+            (Opened { slice, rest: data.call.meter.rest() }, spec.cost.base)
+        }
+    };
+    let paid = data.call.meter.open(slice, base);
     let mut call = HostCall::new(&data.context, &mut data.call, memory, spec);
-    let result = match (paid, spec.granted) {
-        (Ok(()), true) => data.caught.run(|| function(&mut call)),
-        (Ok(()), false) => Err(HostError::Denied),
-        (Err(error), _) => Err(error),
-    };
+    let result = paid.and_then(|()| body(&mut call, &mut data.caught));
     match result {
         Ok(value) => {
             data.call.recent.push(spec.index, value.status());
             let left = data.call.meter.close();
             if spec.metered {
-                caller.set_fuel(left)?;
+                store.set_fuel(left)?;
             }
             if spec.audited {
-                record(&*caller, spec, AuditDecision::Grant, value.status(), opened);
+                record(&store, spec, AuditDecision::Grant, value.status(), opened);
             }
             Ok(value)
         }
-        Err(error) => refuse(caller, spec, error, opened),
+        Err(error) => refuse(store, spec, error, opened),
     }
 }
 
-/// What a call had left when it called the host: in its slice, and besides.
-#[derive(Clone, Copy)]
-struct Opened {
-    slice: u64,
-    rest: u64,
-}
-
 /// Ends a host call that did not go well: counts the error, and turns it into a status, or into the
-/// end of the guest's call.
+/// end of the guest's call; or suspends it.
 #[inline(never)]
 fn refuse<H: Host, R: HostResult>(
-    caller: &mut Caller<'_, StoreData<H>>,
+    mut store: StoreContextMut<'_, StoreData<H>>,
     spec: &FunctionSpec,
     error: HostError,
     opened: Opened,
 ) -> Result<R, wasmi::Error> {
+    let data = store.data_mut();
+    let left = data.call.meter.close();
+    if let HostError::Pending(ticket) = error
+        && data.call.suspension.possible
+    {
+        let pending = PendingCall { ticket, spec: *spec, results: R::TYPES, opened };
+        data.call.suspension.pending = Some(pending);
+        if spec.metered {
+            store.set_fuel(left)?;
+        }
+        return Err(wasmi::Error::host(HostStop { error, function: spec.index }));
+    }
     let status = error.status().unwrap_or(STOPPED);
-    let data = caller.data_mut();
     data.call.recent.push(spec.index, status);
     data.call.counts.refused(spec.index, error == HostError::Denied);
     let traps = error == HostError::Denied && data.context.config.on_denied == DenyPolicy::Trap;
-    let left = data.call.meter.close();
     if spec.metered {
-        caller.set_fuel(left)?;
+        store.set_fuel(left)?;
     }
     match error {
-        HostError::Denied => record(&*caller, spec, AuditDecision::Denial, status, opened),
-        HostError::LimitReached => record(&*caller, spec, AuditDecision::Limit, status, opened),
-        _ if spec.audited => record(&*caller, spec, AuditDecision::Grant, status, opened),
+        HostError::Denied => record(&store, spec, AuditDecision::Denial, status, opened),
+        HostError::LimitReached => record(&store, spec, AuditDecision::Limit, status, opened),
+        _ if spec.audited => record(&store, spec, AuditDecision::Grant, status, opened),
         _ => {}
     }
     match error.status().filter(|_| !traps).and_then(R::from_status) {
@@ -271,20 +310,20 @@ fn refuse<H: Host, R: HostResult>(
 #[cold]
 #[inline(never)]
 fn record<H>(
-    caller: &Caller<'_, StoreData<H>>,
+    store: &StoreContextMut<'_, StoreData<H>>,
     spec: &FunctionSpec,
     decision: AuditDecision,
     status: i32,
     opened: Opened,
 ) {
-    let data = caller.data();
+    let data = store.data();
     let named = data.call.named;
     if !spec.audited && !data.call.recorded.may_record() {
         data.context.audit.miss();
         return;
     }
     // What a function wrote lies outside of the name it was given.
-    let name = data.memory.and_then(|memory| named.of(memory.data(&*caller)).ok());
+    let name = data.memory.and_then(|memory| named.of(memory.data(store)).ok());
     let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
     let function = data.context.function_names.name(spec.index);
     let left_before = opened.slice.saturating_add(opened.rest);

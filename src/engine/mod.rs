@@ -16,17 +16,19 @@ mod run;
 mod sandbox;
 mod signature;
 mod store;
+mod task;
 mod unwind;
 mod values;
 
 pub(crate) use self::{
     admission::admission,
     code::{Code, ExportedFunction},
-    convention::Input,
+    convention::{Bytes, Input},
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},
     link::HostBody,
     sandbox::{CallLimits, Outer, Sandbox},
+    task::{Stop, Task},
 };
 pub use self::{
     link::{HostParam, HostResult, IntoHostFunction},

@@ -1,6 +1,7 @@
 //! The executor: every call of every plugin runs through [`run`], slice by slice.
 
 use super::{costs::TABLE_GROW_FUNCTION_FUEL, failure::Failure, store::StoreData};
+use crate::host::HostError;
 use wasmi::{
     Func, ResumableCall, ResumableCallOutOfFuel, Store, TypedFunc, TypedResumableCall,
     TypedResumableCallOutOfFuel, Val, WasmParams, WasmResults,
@@ -35,6 +36,7 @@ fn run<H, S: Suspended>(
         match step {
             Step::Finished(output) => return Ok(output),
             Step::Suspended(suspended) => {
+                // There is no fuel at which such a call is to be paused.
                 next_slice(store, suspended.required_fuel())?;
                 step = suspended.resume(store)?;
             }
@@ -42,19 +44,41 @@ fn run<H, S: Suspended>(
     }
 }
 
-/// Checks the deadline and gives the guest its next slice.
-fn next_slice<H>(store: &mut Store<StoreData<H>>, required: u64) -> Result<(), Failure> {
+/// Checks that the call may go on, and gives the guest its next slice; `false` if the call is to be
+/// paused instead.
+pub(super) fn next_slice<H>(
+    store: &mut Store<StoreData<H>>,
+    required: u64,
+) -> Result<bool, Failure> {
+    if !store.data().call.meter.is_metered() {
+        return Ok(true);
+    }
     let left = store.get_fuel().map_err(|error| Failure::from(&error))?;
     let StoreData { context, call, limiter, .. } = store.data_mut();
     let spent = call.meter.spent(left);
-    call.check_deadline(context.clock(), spent).map_err(|_| Failure::Deadline)?;
-    let next = call.meter.next_slice(left, call.pace.slice_fuel, required);
+    call.end_slice(context, spent).map_err(stopped)?;
+    let until_pause = call.suspension.pause_at.saturating_sub(spent);
+    if until_pause == 0 {
+        return Ok(false);
+    }
+    let slice = call.pace.slice_fuel.min(until_pause);
+    let next = call.meter.next_slice(left, slice, required);
     let mut next = next.ok_or(Failure::OutOfFuel)?;
     if limiter.take_interrupted_table_growth() {
         // The function around `table.grow` begins again, and is charged again for that.
         next = next.saturating_add(TABLE_GROW_FUNCTION_FUEL);
     }
-    store.set_fuel(next).map_err(|error| Failure::from(&error))
+    store.set_fuel(next).map_err(|error| Failure::from(&error))?;
+    Ok(true)
+}
+
+/// Why a call may not go on at the end of a slice.
+#[cold]
+pub(super) fn stopped(error: HostError) -> Failure {
+    match error {
+        HostError::Cancelled => Failure::Cancelled,
+        _ => Failure::Deadline,
+    }
 }
 
 /// Calls a function with Rust types, slice by slice if there is more than one.

@@ -33,25 +33,27 @@ pub(crate) struct CallLimits<'c> {
     pub(crate) timeout_us: u64,
     pub(crate) tag: u64,
     pub(crate) slice_fuel: u64,
+    /// Whether there is nothing to look at between the slices.
+    pub(crate) whole: bool,
     /// What a nested call has from those that led to it.
-    pub(crate) outer: Option<&'c Outer<'c>>,
+    pub(crate) outer: Option<&'c Outer>,
 }
 
 /// What the callers of a nested call leave it.
 #[derive(Debug)]
-pub(crate) struct Outer<'c> {
+pub(crate) struct Outer {
     /// When the caller's own call must have ended.
     pub(crate) deadline_us: Option<u64>,
-    /// The plugins that led to the call.
+    /// The calls that led to it.
     pub(crate) chain: Chain,
-    /// How many decisions of its callers went to the audit ring.
-    pub(crate) recorded: &'c Recorded,
+    /// How many decisions of its callers went to the audit ring, and of its own, once it has ended.
+    pub(crate) recorded: Recorded,
 }
 
 impl CallLimits<'_> {
     /// How many decisions of a nested call's callers went to the audit ring.
     pub(crate) fn recorded(&self) -> Option<&Recorded> {
-        self.outer.map(|outer| outer.recorded)
+        self.outer.map(|outer| &outer.recorded)
     }
 }
 
@@ -60,16 +62,16 @@ impl CallLimits<'_> {
 /// A sandbox is given back to its plugin after a call, unless [`is_usable`](Self::is_usable) says
 /// otherwise: nothing is ever called in a guest that trapped or was stopped midway.
 pub(crate) struct Sandbox<H: Host> {
-    store: Store<StoreData<H>>,
-    convention: Option<Convention>,
+    pub(super) store: Store<StoreData<H>>,
+    pub(super) convention: Option<Convention>,
     instance: Instance,
     code: Arc<Code<H>>,
     /// The exported functions, in the order of `code.functions()`.
-    functions: Box<[Func]>,
+    pub(super) functions: Box<[Func]>,
     /// The typed form of each exported function, made on first use: a `TypedFunc` of some type.
     typed: Box<[Option<Box<dyn Any + Send + Sync>>]>,
     /// Whether a call is running, was stopped midway, or unwound.
-    midway: bool,
+    pub(super) midway: bool,
     /// The function that was looked up last.
     last_found: usize,
     /// The fuel that the last call spent.
@@ -93,7 +95,8 @@ impl<H: Host> Sandbox<H> {
         }
     }
 
-    fn instantiate(
+    /// Makes an instance, whose start function is still to run.
+    pub(crate) fn instantiate(
         code: &Arc<Code<H>>,
         context: &Arc<PluginContext<H>>,
         counts: &Arc<SlotCounts>,
@@ -125,21 +128,31 @@ impl<H: Host> Sandbox<H> {
 
     /// Runs the start function as a call.
     fn run_start_function(&mut self) -> Result<(), Failure> {
-        if !self.code.has_start {
+        let Some(function) = self.start_function()? else {
             return Ok(());
-        }
-        let function = self.instance.get_typed_func::<(), ()>(&self.store, START_EXPORT);
-        let function = function.map_err(|error| Failure::from(&error))?;
+        };
         let config = &self.store.data().context.config;
         let limits = self.code.limits(config, &CallOptions::default());
+        let cancel = Arc::clone(&self.store.data().call.counts.cancel);
+        cancel.begin();
         self.begin(&limits);
         let result = run_typed(&mut self.store, function, ());
         self.end();
+        // The call that the sandbox is made for is still to come.
+        cancel.pause();
         match &result {
             Ok(()) => self.midway = false,
             Err(failure) => self.count_stop(failure),
         }
         result
+    }
+
+    pub(super) fn start_function(&self) -> Result<Option<TypedFunc<(), ()>>, Failure> {
+        if !self.code.has_start {
+            return Ok(None);
+        }
+        let function = self.instance.get_typed_func::<(), ()>(&self.store, START_EXPORT);
+        function.map(Some).map_err(|error| Failure::from(&error))
     }
 
     /// Whether further calls may run in it.
@@ -234,6 +247,7 @@ impl<H: Host> Sandbox<H> {
         limits: &CallLimits<'_>,
         body: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.store.data().call.counts.cancel.begin();
         self.begin(limits);
         match body(self) {
             Ok(value) => {
@@ -258,26 +272,31 @@ impl<H: Host> Sandbox<H> {
 
     // Always, as `begin`: a call in between is a tenth of what the library adds to a call.
     #[inline(always)]
-    fn end_call(&mut self, limits: &CallLimits<'_>) {
+    pub(super) fn end_call(&mut self, limits: &CallLimits<'_>) {
         let us = self.end();
-        let call = &self.store.data().call;
+        let call = &mut self.store.data_mut().call;
+        call.counts.cancel.end();
         call.counts.latencies.add(us);
         if let Some(outer) = limits.outer {
-            outer.recorded.set_to(Some(&call.recorded));
+            call.end_nested(&outer.recorded);
         }
     }
 
     #[inline(always)]
-    fn begin(&mut self, limits: &CallLimits<'_>) {
+    pub(super) fn begin(&mut self, limits: &CallLimits<'_>) {
         self.midway = true;
         let StoreData { context, call, .. } = self.store.data_mut();
         call.begin(limits.tag);
-        call.pace = Pace::new(limits.slice_fuel, limits.timeout_us);
+        let slice_fuel = match limits.whole {
+            true => limits.fuel,
+            false => limits.slice_fuel.min(call.counts.stride.fuel()),
+        };
+        call.pace = Pace::new(slice_fuel, limits.slice_fuel, limits.timeout_us);
         if let Some(outer) = limits.outer {
-            call.begin_nested(&outer.chain, outer.recorded);
+            call.begin_nested(&outer.chain, &outer.recorded);
             call.pace.set_outer_deadline(outer.deadline_us);
         }
-        call.whole = limits.slice_fuel >= limits.fuel;
+        call.whole = slice_fuel >= limits.fuel;
         if self.calls.is_multiple_of(TIMED_EVERY) {
             let first = match self.code.has_start {
                 _ if self.calls > 0 => None,
@@ -287,7 +306,7 @@ impl<H: Host> Sandbox<H> {
             call.pace.start_timing(context.clock(), first);
         }
         self.calls = self.calls.wrapping_add(1);
-        let first = call.meter.begin(limits.fuel, limits.slice_fuel);
+        let first = call.meter.begin(limits.fuel, slice_fuel);
         if call.meter.is_metered() {
             // Cannot fail: the engine meters exactly if the meter does.
             let _ = self.store.set_fuel(first);
@@ -296,7 +315,7 @@ impl<H: Host> Sandbox<H> {
 
     /// Books what a call spent; returns about how many microseconds it took, rounded up.
     #[inline(always)]
-    fn end(&mut self) -> u64 {
+    pub(super) fn end(&mut self) -> u64 {
         let left = match self.store.data().call.meter.is_metered() {
             true => Some(self.store.get_fuel().unwrap_or(0)),
             false => None,
@@ -308,7 +327,7 @@ impl<H: Host> Sandbox<H> {
 
     /// Counts how the guest was stopped, if it was stopped midway.
     #[cold]
-    fn count_stop(&mut self, failure: &Failure) {
+    pub(super) fn count_stop(&mut self, failure: &Failure) {
         let stop = failure.stop();
         self.midway = stop.is_some();
         if let Some(stop) = stop {
@@ -417,6 +436,7 @@ impl Failure {
             Self::Trap(code) => Some(Stop::trap(*code)),
             Self::OutOfFuel => Some(Stop::of(ErrorKind::OutOfFuel)),
             Self::Deadline => Some(Stop::of(ErrorKind::Deadline)),
+            Self::Cancelled => Some(Stop::of(ErrorKind::Cancelled)),
             Self::Host { error: HostError::Denied, .. } => Some(Stop::of(ErrorKind::Denied)),
             Self::Host { .. } | Self::Engine(_) => Some(Stop::of(ErrorKind::Host)),
             Self::Invalid(_) => Some(Stop::of(ErrorKind::InvalidModule)),
@@ -430,7 +450,7 @@ impl Failure {
 }
 
 #[cold]
-fn no_such_export() -> Failure {
+pub(super) fn no_such_export() -> Failure {
     Failure::Engine("no such export".into())
 }
 

@@ -61,4 +61,4 @@ mod caught {
     }
 }
 
-pub(super) use caught::Caught;
+pub(crate) use caught::Caught;

@@ -1,14 +1,16 @@
 //! One host call: who calls, what it may still spend, and the order of its checks.
 
 use super::{
-    Chain, Host, HostCost, HostError, NestedLimits, Output, PluginContext,
+    Chain, Host, HostCost, HostError, Link, NestedLimits, Output, PluginContext,
     memory::{Range, Split},
     recent::Recent,
+    suspension::Suspension,
 };
 use crate::{
-    Clock, WasmPluginCapabilities,
+    WasmPluginCapabilities,
     audit::Recorded,
     budget::Meter,
+    cancel::CancelCell,
     schedule::{MIN_NESTED_SLICE_FUEL, Pace, SLICE_FUEL},
     stats::SlotCounts,
     sync::Arc,
@@ -23,6 +25,7 @@ pub(crate) const MAX_KEY_BYTES: usize = 4 << 10;
 /// What a sandbox knows of the call it is running.
 pub(crate) struct CallState {
     pub(crate) counts: Arc<SlotCounts>,
+    cancel: Arc<CancelCell>,
     pub(crate) meter: Meter,
     pub(crate) pace: Pace,
     /// Whether the first slice is all there is, so that the guest never goes on from where it was
@@ -40,6 +43,7 @@ pub(crate) struct CallState {
     pub(crate) named: Range,
     /// How many decisions of this call, and of those that it led to, went to the audit ring.
     pub(crate) recorded: Recorded,
+    pub(crate) suspension: Suspension,
 }
 
 /// The status of a host call that stopped the guest.
@@ -48,6 +52,7 @@ pub(crate) const STOPPED: i32 = i32::MIN;
 impl CallState {
     pub(crate) fn new(metered: bool, counts: Arc<SlotCounts>) -> Self {
         Self {
+            cancel: Arc::clone(&counts.cancel),
             counts,
             meter: Meter::new(metered),
             pace: Pace::default(),
@@ -59,6 +64,7 @@ impl CallState {
             recent: Recent::default(),
             named: Range::EMPTY,
             recorded: Recorded::default(),
+            suspension: Suspension::default(),
         }
     }
 
@@ -84,13 +90,70 @@ impl CallState {
         self.recorded.set_to(Some(recorded));
     }
 
-    /// Reads the clock, and says whether the call may go on, after `spent` fuel.
-    pub(crate) fn check_deadline(
+    /// Ends a nested call: its callers learn how many decisions went to the audit ring, and nothing of
+    /// theirs is kept.
+    #[inline(never)]
+    pub(crate) fn end_nested(&mut self, recorded: &Recorded) {
+        recorded.set_to(Some(&self.recorded));
+        self.recorded.set_to(None);
+        self.chain = Chain::default();
+    }
+
+    /// Ends a slice, after `spent` fuel, and says whether the call may go on.
+    #[inline]
+    pub(crate) fn end_slice<H>(
         &mut self,
-        clock: Option<&dyn Clock>,
+        context: &PluginContext<H>,
         spent: u64,
     ) -> Result<(), HostError> {
-        self.pace.check(clock, spent)
+        self.check_cancelled()?;
+        self.pace.end_slice(context.clock(), spent, context.interval_us(), &self.counts)
+    }
+
+    /// Reads the clock, and says whether the call may go on, amid a host call.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn check<H>(&mut self, context: &PluginContext<H>) -> Result<(), HostError> {
+        self.check_cancelled()?;
+        self.pace.check(context.clock(), self.meter.spent(self.meter.slice_left()))
+    }
+
+    /// Fails if the call is cancelled, or one of those that led to it.
+    #[inline]
+    pub(crate) fn check_cancelled(&self) -> Result<(), HostError> {
+        match self.cancel.is_cancelled() || self.chain.is_cancelled() {
+            true => Err(HostError::Cancelled),
+            false => Ok(()),
+        }
+    }
+
+    /// Begins to time a host call, and says whether the call may go on; nothing without a deadline.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn begin_watch<H>(
+        &mut self,
+        context: &PluginContext<H>,
+    ) -> Result<Option<u64>, HostError> {
+        if !self.pace.has_deadline() {
+            return Ok(None);
+        }
+        self.check(context)?;
+        Ok(Some(self.pace.last_us()))
+    }
+
+    /// Ends the timing of a host call, and says whether the call may go on.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn end_watch<H>(
+        &mut self,
+        context: &PluginContext<H>,
+        function: usize,
+        began_us: u64,
+    ) -> Result<(), HostError> {
+        let verdict = self.check(context);
+        let us = self.pace.last_us().saturating_sub(began_us);
+        self.counts.took(function, us, context.interval_us());
+        verdict
     }
 }
 
@@ -132,6 +195,26 @@ impl<'b, H: Host> HostCall<'b, H> {
         spec: &'b FunctionSpec,
     ) -> Self {
         Self { context, state, memory, spec }
+    }
+
+    /// Begins the call: says whether it may go on, and when it began if it `is_watched` and there is
+    /// a deadline.
+    #[inline]
+    pub(crate) fn begin(&mut self, is_watched: bool) -> Result<Option<u64>, HostError> {
+        self.state.check_cancelled()?;
+        match is_watched {
+            true => self.state.begin_watch(self.context),
+            false => Ok(None),
+        }
+    }
+
+    /// Ends the call, which went well: if it was watched, says whether the guest may go on.
+    #[inline]
+    pub(crate) fn end(&mut self, began_us: Option<u64>) -> Result<(), HostError> {
+        match began_us {
+            Some(began_us) => self.state.end_watch(self.context, self.spec.index, began_us),
+            None => Ok(()),
+        }
     }
 
     /// Returns the host.
@@ -210,6 +293,11 @@ impl<'b, H: Host> HostCall<'b, H> {
         self.charge(self.spec.cost.bytes(len))
     }
 
+    /// Charges for what a suspended function writes into its output.
+    pub(crate) fn paying<'o>(&'o mut self, output: Output<'o>) -> Output<'o> {
+        output.paid_by(&mut self.state.meter, &self.spec.cost)
+    }
+
     /// Charges for `len` bytes that are looked at more than once, which cost more where they are many.
     #[inline]
     pub(super) fn charge_long(&mut self, len: usize) -> Result<(), HostError> {
@@ -238,14 +326,20 @@ impl<'b, H: Host> HostCall<'b, H> {
         self.charge(self.spec.cost.items(n))
     }
 
+    /// Returns whether the function may answer [`HostError::Pending`]: whether the host
+    /// [started](crate::WasmPluginInstance::start) the call, so that there is something to complete.
+    pub fn can_suspend(&self) -> bool {
+        self.state.suspension.possible
+    }
+
     /// Says whether the call may go on. Call it at least every 64 KiB or 1,024 rows of a long loop.
     ///
     /// # Errors
     ///
-    /// [`HostError::Deadline`] if the call is past its deadline.
+    /// [`HostError::Deadline`] if the call is past its deadline, [`HostError::Cancelled`] if it was
+    /// cancelled.
     pub fn checkpoint(&mut self) -> Result<(), HostError> {
-        let spent = self.state.meter.spent(self.state.meter.slice_left());
-        self.state.check_deadline(self.context.clock(), spent)
+        self.state.check(self.context)
     }
 
     /// Returns the guest's memory at a pointer and length that the guest gave.
@@ -277,6 +371,7 @@ impl<'b, H: Host> HostCall<'b, H> {
             *range = Range::check(size, ptr, len)?;
         }
         let output = Range::check(size, output.0, output.1)?;
+        self.state.suspension.output = output;
         let (split, output) = Split::new(self.take_memory()?, output)?;
         let mut parts: [&'b [u8]; N] = [&[]; N];
         for (part, range) in parts.iter_mut().zip(ranges) {
@@ -311,7 +406,9 @@ impl<'b, H: Host> HostCall<'b, H> {
         let mut ranges = [Range::EMPTY; N];
         let others = check_others(memory.len(), name, (inputs, &mut ranges), output);
         // Splitting off an output that overlaps the name would hide the name from its own check.
-        let (split, output) = Split::new(memory, others.unwrap_or(Range::EMPTY))?;
+        let output = others.unwrap_or(Range::EMPTY);
+        self.state.suspension.output = output;
+        let (split, output) = Split::new(memory, output)?;
         let name = check_name(split.input(name)?)?;
         granted(self, name)?;
         if others.is_none() {
@@ -322,6 +419,17 @@ impl<'b, H: Host> HostCall<'b, H> {
             *part = split.input(range)?;
         }
         Ok((name, parts, Output::new(output)))
+    }
+
+    /// The output of a host call that was suspended: the range is checked again, against the memory
+    /// as it is now.
+    pub(crate) fn suspended_output(&mut self) -> Result<Output<'b>, HostError> {
+        let range = self.state.suspension.output;
+        match self.memory.take() {
+            Some(memory) => range.of_mut(memory).map(Output::new),
+            // A function that has no memory has no output either.
+            None => Range::EMPTY.of_mut(&mut []).map(Output::new),
+        }
     }
 
     /// Fails unless the plugin has a grant.
@@ -346,9 +454,17 @@ impl<'b, H: Host> HostCall<'b, H> {
             tag: state.tag,
             chain: &state.chain,
             recorded: &state.recorded,
-            caller: self.context.id,
+            pause_after: self.pause_after(),
+            caller: Link { plugin: self.context.id, cancel: Arc::clone(&state.cancel) },
             max_depth: self.context.config.limits.max_call_depth,
         }
+    }
+
+    /// The fuel after which a callee is to be paused; nothing if it cannot be.
+    fn pause_after(&self) -> Option<u64> {
+        let Suspension { possible, pause_at, .. } = self.state.suspension;
+        let meter = &self.state.meter;
+        possible.then(|| pause_at.saturating_sub(meter.spent(meter.slice_left())))
     }
 
     pub(super) fn state(&mut self) -> &mut CallState {

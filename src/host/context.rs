@@ -1,6 +1,6 @@
 //! Who is calling: what host functions know of a plugin, the same for all its sandboxes.
 
-use super::Chain;
+use super::{Chain, Link};
 use crate::{
     AuditDecision, AuditLog, Clock, WasmInstanceConfig,
     audit::{AuditEntry, Recorded},
@@ -36,6 +36,11 @@ impl<H> PluginContext<H> {
         self.clock.as_deref()
     }
 
+    /// Within how many microseconds a deadline is to be noticed.
+    pub(crate) fn interval_us(&self) -> u64 {
+        self.config.epoch_interval_ms.saturating_mul(1_000)
+    }
+
     /// Records a decision about the plugin.
     #[cold]
     pub(crate) fn record(
@@ -54,13 +59,29 @@ impl<H> PluginContext<H> {
 
 /// Where `call_plugin` finds its callee.
 pub(crate) trait Directory: Send + Sync {
-    /// Calls a function of the byte convention, appends its answer to `answer`, and says what was
-    /// spent.
+    /// Calls a function of the byte convention and appends its answer to `answer`.
     fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult;
 }
 
-/// What was spent, and how the call ended.
-pub(crate) type NestedResult = (u64, Result<(), NestedFailure>);
+/// How far a call to another plugin came.
+pub(crate) enum NestedResult {
+    Ended {
+        spent: u64,
+        outcome: NestedOutcome,
+    },
+    /// It has to be gone on with later, and has taken the answer so far with it.
+    Suspended(Box<dyn Any + Send>),
+}
+
+/// How a call to another plugin ended.
+pub(crate) type NestedOutcome = Result<(), NestedFailure>;
+
+impl NestedResult {
+    /// A call that came to nothing.
+    pub(crate) const fn failed(failure: NestedFailure) -> Self {
+        Self::Ended { spent: 0, outcome: Err(failure) }
+    }
+}
 
 /// A call from one plugin to another.
 pub(crate) struct Nested<'a> {
@@ -85,7 +106,9 @@ pub(crate) struct NestedLimits<'a> {
     pub(crate) chain: &'a Chain,
     /// How many decisions of the chain's calls went to the audit ring.
     pub(crate) recorded: &'a Recorded,
-    pub(crate) caller: u64,
+    /// The fuel after which the callee is to be paused; nothing if it cannot be.
+    pub(crate) pause_after: Option<u64>,
+    pub(crate) caller: Link,
     pub(crate) max_depth: u32,
 }
 

@@ -31,6 +31,15 @@ pub enum HostError {
     /// The call is past its deadline: ends it with
     /// [`ErrorKind::Deadline`](crate::ErrorKind::Deadline).
     Deadline,
+    /// The call was cancelled: ends it with
+    /// [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled).
+    Cancelled,
+    /// The answer comes later: suspends the call until the host
+    /// [completes](crate::PluginCall::complete) it under this ticket, a number of the host's own. A
+    /// call that was not [started](crate::WasmPluginInstance::start) cannot be suspended
+    /// ([`HostCall::can_suspend`](crate::HostCall::can_suspend)) and ends with
+    /// [`ErrorKind::Host`](crate::ErrorKind::Host).
+    Pending(u64),
     /// Ends the call with [`ErrorKind::Host`](crate::ErrorKind::Host) and this reason.
     Abort(&'static str),
 }
@@ -46,7 +55,11 @@ impl HostError {
             Self::LimitReached => Some(-5),
             Self::NotSupported => Some(-6),
             Self::PluginFailed => Some(-7),
-            Self::OutOfFuel | Self::Deadline | Self::Abort(_) => None,
+            Self::OutOfFuel
+            | Self::Deadline
+            | Self::Cancelled
+            | Self::Pending(_)
+            | Self::Abort(_) => None,
         }
     }
 }
@@ -63,6 +76,8 @@ impl fmt::Display for HostError {
             Self::Denied => "permission denied",
             Self::OutOfFuel => "out of fuel",
             Self::Deadline => "past its deadline",
+            Self::Cancelled => "cancelled",
+            Self::Pending(_) => "its answer comes later, and only a call that was started can wait",
             Self::Abort(reason) => reason,
         })
     }

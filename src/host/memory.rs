@@ -47,6 +47,14 @@ impl Range {
             && other.start < self.start + self.len
     }
 
+    /// Returns the bytes of the range, to be written.
+    pub(crate) fn of_mut(self, memory: &mut [u8]) -> Result<&mut [u8], HostError> {
+        memory
+            .get_mut(self.start..)
+            .and_then(|tail| tail.get_mut(..self.len))
+            .ok_or(HostError::InvalidArguments)
+    }
+
     /// Returns the bytes of the range.
     #[inline]
     pub(crate) fn of(self, memory: &[u8]) -> Result<&[u8], HostError> {

@@ -15,6 +15,7 @@ mod nearest;
 mod output;
 mod query;
 mod recent;
+mod suspension;
 mod table;
 mod wire;
 
@@ -30,14 +31,16 @@ pub use self::{
 };
 pub(crate) use self::{
     call::{CallState, FunctionSpec, MAX_KEY_BYTES, STOPPED},
-    chain::Chain,
-    chain::ChainEnd,
+    chain::{Chain, ChainEnd, Link},
     context::{
-        Directory, FunctionNames, Nested, NestedFailure, NestedLimits, NestedResult, PluginContext,
+        Directory, FunctionNames, Nested, NestedFailure, NestedLimits, NestedOutcome, NestedResult,
+        PluginContext,
     },
+    functions::finish_call_plugin,
     memory::Range,
     query::valid_squared_length,
     recent::{RECENT_CALLS, RecentCall},
+    suspension::{Opened, PendingCall, Suspension},
     table::{HostFunction, HostFunctions},
     wire::{field_len, take_field},
 };
@@ -55,6 +58,12 @@ use core::fmt;
 ///
 /// What a host returns goes to an [`Output`], straight into guest memory. A loop that can run long
 /// calls [`HostCall::checkpoint`] at least every 64 KiB or 1,024 rows.
+///
+/// A host that has to wait for the answer says [`HostError::Pending`] and gives it later, to
+/// [`PluginCall::complete`](crate::PluginCall::complete), in the form that the guest gets: the status
+/// that the function returns, and the bytes of its output. Not so
+/// [`collection_table`](Self::collection_table) and [`index_table`](Self::index_table), on which a
+/// grant depends: there it counts as [`HostError::Failed`].
 ///
 /// No lock of this library is held while a method runs. Methods may be called from several threads
 /// at once.

@@ -1,6 +1,7 @@
 //! Where a host puts its answer: straight into the guest's memory.
 
-use super::{Host, HostCall, HostError, wire};
+use super::{Host, HostCall, HostCost, HostError, wire};
+use crate::budget::Meter;
 
 /// The part of guest memory that a host function may write.
 ///
@@ -10,11 +11,25 @@ use super::{Host, HostCall, HostError, wire};
 pub struct Output<'b> {
     bytes: &'b mut [u8],
     len: usize,
+    /// Who pays for what is written, where there is no [`HostCall`] for that.
+    account: Option<Account<'b>>,
+}
+
+/// A suspended call, as it pays for its answer.
+#[derive(Debug)]
+struct Account<'b> {
+    meter: &'b mut Meter,
+    cost: &'b HostCost,
 }
 
 impl<'b> Output<'b> {
     pub(crate) fn new(bytes: &'b mut [u8]) -> Self {
-        Self { bytes, len: 0 }
+        Self { bytes, len: 0, account: None }
+    }
+
+    /// The same, with what is [written](Self::write) paid from `meter`.
+    pub(super) fn paid_by(self, meter: &'b mut Meter, cost: &'b HostCost) -> Self {
+        Self { account: Some(Account { meter, cost }), ..self }
     }
 
     /// Returns how many bytes the guest offered.
@@ -50,6 +65,37 @@ impl<'b> Output<'b> {
         Ok(value.len())
     }
 
+    /// Charges the suspended call for the whole of `value`, appends it if it fits, and returns its
+    /// full length: [`write_value`](Self::write_value) for an answer that comes
+    /// [later](crate::PluginCall::complete).
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::OutOfFuel`] if the call cannot pay; nothing is written.
+    /// [`HostError::LimitReached`] if the length does not fit an `i32`. [`HostError::NotSupported`]
+    /// in a host function, where there is a [`HostCall`] to pay.
+    pub fn write(&mut self, value: &[u8]) -> Result<i32, HostError> {
+        let len = i32::try_from(value.len()).map_err(|_| HostError::LimitReached)?;
+        let Account { meter, cost } = self.account.as_mut().ok_or(HostError::NotSupported)?;
+        meter.charge(cost.bytes(value.len()))?;
+        self.put(value);
+        Ok(len)
+    }
+
+    /// Charges the suspended call for one record and appends it; returns whether it fits:
+    /// [`push_record`](Self::push_record) for an answer that comes
+    /// [later](crate::PluginCall::complete).
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub fn push(&mut self, key: &[u8], value: &[u8]) -> Result<bool, HostError> {
+        let Account { meter, cost } = self.account.as_mut().ok_or(HostError::NotSupported)?;
+        let bytes = cost.bytes(key.len().saturating_add(value.len()));
+        meter.charge(cost.items(1).saturating_add(bytes))?;
+        self.put_record(key, value)
+    }
+
     /// Charges for one record of `key` and `value` and appends it; returns whether it fits.
     ///
     /// The first record that does not fit is charged too, since it was found and read.
@@ -65,6 +111,11 @@ impl<'b> Output<'b> {
     ) -> Result<bool, HostError> {
         call.charge_items(1)?;
         call.charge_bytes(key.len().saturating_add(value.len()))?;
+        self.put_record(key, value)
+    }
+
+    /// Appends one record if it fits; returns whether it does.
+    fn put_record(&mut self, key: &[u8], value: &[u8]) -> Result<bool, HostError> {
         let needed = wire::field_len(key).saturating_add(wire::field_len(value));
         if needed > self.bytes.len().saturating_sub(self.len) {
             return Ok(false);

@@ -32,7 +32,7 @@ impl<H: Host> WasmPluginInstance<H> {
     ///
     /// `recorded` counts for a nested call: its callers decide how many of these there are.
     #[cold]
-    pub(super) fn record_failure(
+    pub(crate) fn record_failure(
         &self,
         function: &str,
         spent: u64,
@@ -45,6 +45,7 @@ impl<H: Host> WasmPluginInstance<H> {
             _ if !failure.is_midway() => return,
             Failure::OutOfFuel => (AuditDecision::Limit, "fuel_limit", 0),
             Failure::Deadline => (AuditDecision::Limit, "timeout_ms", 0),
+            Failure::Cancelled => (AuditDecision::Trap, "cancelled", 0),
             Failure::Trap(code) => (AuditDecision::Trap, code.text(), code.code()),
             Failure::Host { .. } => (AuditDecision::Trap, "stopped by a host function", 0),
             _ => (AuditDecision::Trap, "invalid code", 0),

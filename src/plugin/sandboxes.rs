@@ -3,7 +3,7 @@
 
 use super::WasmPluginInstance;
 use crate::{
-    AuditDecision, CallOptions, Error, ErrorKind,
+    AuditDecision, CallOptions, CancelToken, Error, ErrorKind,
     engine::{Evidence, Failure, Sandbox},
     host::Host,
     pool::{Held, Seat},
@@ -15,7 +15,7 @@ use alloc::boxed::Box;
 /// A slot of a plugin, held for the time of one call.
 pub(crate) struct Visit<'p, H: Host> {
     plugin: &'p WasmPluginInstance<H>,
-    held: Held<'p, H>,
+    held: Held<'p, Sandbox<H>, SlotCounts>,
 }
 
 impl<H: Host> Visit<'_, H> {
@@ -63,13 +63,34 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Takes a sandbox, or the right to make one, out of a free slot; returns which slot.
-    pub(super) fn take_out(&self) -> Result<(usize, Seat<H>), Error> {
-        let held = self.try_hold().map_err(|kind| self.unavailable(kind))?;
-        Ok(self.pool.take_out(held))
+    pub(crate) fn take_out(&self) -> Result<(usize, Seat<Sandbox<H>>), Error> {
+        self.try_take_out().map_err(|kind| self.unavailable(kind))
+    }
+
+    /// As [`take_out`](Self::take_out); the error is not yet put in words.
+    pub(crate) fn try_take_out(&self) -> Result<(usize, Seat<Sandbox<H>>), ErrorKind> {
+        Ok(self.pool.take_out(self.try_hold()?))
+    }
+
+    /// Begins a call in a sandbox that was taken out, which is made if there is none: returns whether
+    /// it was, so that its start function is still to run.
+    pub(crate) fn begin_in(&self, slot: usize, seat: &mut Seat<Sandbox<H>>) -> Result<bool, Error> {
+        let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
+        let is_fresh = !is_usable(seat);
+        if is_fresh {
+            *seat = None;
+            let code = self.code.read().clone().ok_or_else(|| self.gone())?;
+            let sandbox = Sandbox::instantiate(&code, &self.context, counts);
+            let sandbox =
+                sandbox.map_err(|failure| self.not_started(failure, &Evidence::default()))?;
+            *seat = Some(Box::new(sandbox));
+        }
+        counts.cancel.begin();
+        Ok(is_fresh)
     }
 
     #[inline]
-    fn try_hold(&self) -> Result<Held<'_, H>, ErrorKind> {
+    fn try_hold(&self) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
         if self.unloaded.load(Ordering::Acquire) {
             return Err(ErrorKind::Unloaded);
         }
@@ -80,11 +101,29 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Puts a leased sandbox back, if there is one and it can be used again.
-    pub(crate) fn put_back(&self, slot: usize, mut sandbox: Seat<H>) {
+    pub(crate) fn put_back(&self, slot: usize, mut sandbox: Seat<Sandbox<H>>) {
         if !self.keeps(&sandbox) {
             self.discard(&mut sandbox);
         }
+        // A token of a call that never came.
+        if let Some(counts) = self.pool.counts_of(slot) {
+            counts.cancel.end();
+        }
         self.pool.put_back(slot, sandbox);
+    }
+
+    /// Cancels every call that is going on in the plugin: each ends with
+    /// [`ErrorKind::Cancelled`] at the end of its slice, at its next host call or at its next
+    /// [`checkpoint`](crate::HostCall::checkpoint), also where it waits for another plugin or for
+    /// the host. Calls that begin later are not concerned. Returns how many were cancelled.
+    pub fn cancel_calls(&self) -> usize {
+        self.pool.counts().filter(|counts| counts.cancel.cancel_running()).count()
+    }
+
+    /// A token of the call that a sandbox taken out runs, or runs next.
+    pub(crate) fn cancel_token(&self, slot: usize) -> CancelToken {
+        let cell = self.pool.counts_of(slot).map(|counts| Arc::clone(&counts.cancel));
+        CancelToken::new(cell.unwrap_or_default())
     }
 
     /// The sandbox of a lease: a fresh one, if its own cannot be used any more.
@@ -92,7 +131,7 @@ impl<H: Host> WasmPluginInstance<H> {
     pub(crate) fn usable_of<'s>(
         &self,
         slot: usize,
-        sandbox: &'s mut Seat<H>,
+        sandbox: &'s mut Seat<Sandbox<H>>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
         if !is_usable(sandbox) {
             let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
@@ -104,7 +143,7 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline]
     fn usable<'s>(
         &self,
-        sandbox: &'s mut Seat<H>,
+        sandbox: &'s mut Seat<Sandbox<H>>,
         counts: &Arc<SlotCounts>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
         if !is_usable(sandbox) {
@@ -116,7 +155,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Makes a new sandbox in place of one that cannot be used, or of none.
     #[cold]
     #[inline(never)]
-    fn refill(&self, place: &mut Seat<H>, counts: &Arc<SlotCounts>) -> Result<(), Error> {
+    fn refill(&self, place: &mut Seat<Sandbox<H>>, counts: &Arc<SlotCounts>) -> Result<(), Error> {
         *place = None;
         let code = self.code.read().clone().ok_or_else(|| self.gone())?;
         let sandbox = Sandbox::start(&code, &self.context, counts)
@@ -134,13 +173,13 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Whether a sandbox that was used may be used again.
     #[inline]
-    fn keeps(&self, sandbox: &Seat<H>) -> bool {
+    fn keeps(&self, sandbox: &Seat<Sandbox<H>>) -> bool {
         is_usable(sandbox) && self.context.config.reset == crate::ResetPolicy::OnTrap
     }
 
     #[cold]
     #[inline(never)]
-    fn discard(&self, sandbox: &mut Seat<H>) {
+    fn discard(&self, sandbox: &mut Seat<Sandbox<H>>) {
         if sandbox.take().is_some_and(|sandbox| !sandbox.is_usable()) {
             self.trapped.store(true, Ordering::Relaxed);
         }
@@ -158,7 +197,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
 /// Whether there is a sandbox in which calls may run.
 #[inline]
-fn is_usable<H: Host>(sandbox: &Seat<H>) -> bool {
+fn is_usable<H: Host>(sandbox: &Seat<Sandbox<H>>) -> bool {
     sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable())
 }
 

@@ -33,7 +33,7 @@ impl Stop {
 
 /// Every way there is, in the order in which they are told. One that is missing would be counted as
 /// the last.
-const STOPS: [Stop; 16] = [
+const STOPS: [Stop; 17] = [
     Stop::trap(TrapCode::UnreachableCodeReached),
     Stop::trap(TrapCode::MemoryOutOfBounds),
     Stop::trap(TrapCode::TableOutOfBounds),
@@ -47,6 +47,7 @@ const STOPS: [Stop; 16] = [
     Stop::trap(TrapCode::OutOfSystemMemory),
     Stop::of(ErrorKind::OutOfFuel),
     Stop::of(ErrorKind::Deadline),
+    Stop::of(ErrorKind::Cancelled),
     Stop::of(ErrorKind::Denied),
     Stop::of(ErrorKind::InvalidModule),
     Stop::of(ErrorKind::Host),

@@ -1,5 +1,8 @@
 use super::length;
-use crate::host::{Host, HostCall, HostError, Nested, NestedFailure, Output, call::check_name};
+use crate::host::{
+    Host, HostCall, HostError, Nested, NestedFailure, NestedOutcome, NestedResult, Output,
+    call::check_name,
+};
 use alloc::vec::Vec;
 
 /// Calls a function of the byte convention in another plugin of the same tenant, on this call's
@@ -30,20 +33,26 @@ pub(super) fn call_plugin<H: Host>(
     call.charge_bytes(input.len())?;
     let mut answer = core::mem::take(&mut call.state().last_answer);
     answer.clear();
-    let result = ask(call, plugin, function, input, &mut answer)
-        .and_then(|()| write(call, &answer, &mut out));
-    call.state().last_answer = answer;
-    result
+    match ask(call, plugin, function, input, &mut answer)? {
+        NestedResult::Ended { spent, outcome } => {
+            finish_call_plugin(call, spent, outcome, &mut answer, &mut out)
+        }
+        NestedResult::Suspended(callee) => {
+            call.state().suspension.callee = Some(callee);
+            // The ticket is nobody's: whoever runs the call finds the callee.
+            Err(HostError::Pending(0))
+        }
+    }
 }
 
-/// Runs the callee and charges what it spent to the caller.
+/// Runs the callee as far as it comes.
 fn ask<H: Host>(
-    call: &mut HostCall<'_, H>,
+    call: &HostCall<'_, H>,
     plugin: &str,
     function: &str,
     input: &[u8],
     answer: &mut Vec<u8>,
-) -> Result<(), HostError> {
+) -> Result<NestedResult, HostError> {
     let context = call.context();
     // Nobody to ask: the registry is gone, or the plugin stands alone.
     let directory = context.directory.upgrade().ok_or(HostError::Failed)?;
@@ -55,7 +64,29 @@ fn ask<H: Host>(
         limits: call.nested_limits(),
         max_answer_bytes: context.config.limits.max_answer_bytes,
     };
-    let (spent, outcome) = directory.call_nested(&nested, answer);
+    Ok(directory.call_nested(&nested, answer))
+}
+
+/// Charges what the callee spent to the caller, keeps its answer and writes it to `out`.
+pub(crate) fn finish_call_plugin<H: Host>(
+    call: &mut HostCall<'_, H>,
+    spent: u64,
+    outcome: NestedOutcome,
+    answer: &mut Vec<u8>,
+    out: &mut Output<'_>,
+) -> Result<i32, HostError> {
+    let result = conclude(call, spent, outcome, answer)
+        .and_then(|()| out.write_value(call, answer).and_then(length));
+    call.state().last_answer = core::mem::take(answer);
+    result
+}
+
+fn conclude<H: Host>(
+    call: &mut HostCall<'_, H>,
+    spent: u64,
+    outcome: NestedOutcome,
+    answer: &mut Vec<u8>,
+) -> Result<(), HostError> {
     call.charge(spent)?;
     match outcome {
         Ok(()) => Ok(()),
@@ -70,12 +101,4 @@ fn ask<H: Host>(
             Err(HostError::PluginFailed)
         }
     }
-}
-
-fn write<H: Host>(
-    call: &mut HostCall<'_, H>,
-    answer: &[u8],
-    out: &mut Output<'_>,
-) -> Result<i32, HostError> {
-    out.write_value(call, answer).and_then(length)
 }

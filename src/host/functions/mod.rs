@@ -13,6 +13,8 @@ mod soch_scan;
 mod soch_write;
 mod vector_search;
 
+pub(crate) use self::call_plugin::finish_call_plugin;
+
 use super::{Host, HostCall, HostCost, HostError, table::HostFunctionTable};
 use crate::{Error, Grant};
 
@@ -71,8 +73,17 @@ fn base(base: u64) -> HostCost {
 /// belongs to.
 fn may_search_index<H: Host>(call: &HostCall<'_, H>, index: &str) -> Result<(), HostError> {
     call.require(|grants| grants.can_index_search)?;
-    let table = call.host().index_table(call, index)?;
+    let table = call.host().index_table(call, index).map_err(not_later)?;
     call.require(|grants| grants.can_read(&table))
+}
+
+/// What a grant depends on cannot come later: what completes the call would be the answer of the
+/// whole function, and nothing would look at the grant.
+fn not_later(error: HostError) -> HostError {
+    match error {
+        HostError::Pending(_) => HostError::Failed,
+        error => error,
+    }
 }
 
 /// A length as a guest gets it.

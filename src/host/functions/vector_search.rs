@@ -1,4 +1,4 @@
-use super::length;
+use super::{length, not_later};
 use crate::host::{Host, HostCall, HostError, MAX_DIMS, MAX_K, Nearest, Query};
 
 /// Searches a collection for the vectors nearest to a query. Returns the hits written, nearest
@@ -41,6 +41,6 @@ fn bytes_of(dims: i32) -> i32 {
 /// Checks the grants: for searching, and for reading the table that the collection belongs to.
 fn may_search<H: Host>(call: &HostCall<'_, H>, collection: &str) -> Result<(), HostError> {
     call.require(|grants| grants.can_vector_search)?;
-    let table = call.host().collection_table(call, collection)?;
+    let table = call.host().collection_table(call, collection).map_err(not_later)?;
     call.require(|grants| grants.can_read(&table))
 }

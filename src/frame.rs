@@ -1,0 +1,360 @@
+//! One call as it runs in one sandbox, left and gone on with at will, and the call of another plugin
+//! that it waits for.
+//!
+//! A call that the host started is a frame; each plugin that is called along the way has one more. A
+//! callee's frame lies on the native stack while it runs inside of its caller. If it has to be left
+//! before it has ended, it goes to the heap, its caller is suspended as well, and whoever runs the
+//! caller runs the callee first.
+
+use crate::{
+    Error, WasmPluginInstance, WasmValues,
+    engine::{Bytes, CallLimits, Evidence, Failure, Outer, Sandbox, Stop, Task},
+    host::{Host, NestedOutcome, finish_call_plugin},
+    pool::Seat,
+    sync::Arc,
+};
+use alloc::{boxed::Box, vec::Vec};
+
+/// One call in one sandbox.
+pub(crate) struct Frame<H: Host> {
+    plugin: Arc<WasmPluginInstance<H>>,
+    slot: usize,
+    /// There until the call has ended.
+    seat: Seat<Sandbox<H>>,
+    plan: Plan,
+    phase: Phase,
+    task: Option<Task>,
+    /// The call of another plugin that this one waits for.
+    callee: Option<Box<Callee<H>>>,
+    /// The fuel spent in it and below it.
+    used: u64,
+}
+
+/// What is to be called, and what it may use.
+pub(crate) struct Plan {
+    /// Which exported function.
+    pub(crate) index: usize,
+    /// The arguments, and later the results; nothing for a function of the byte convention.
+    pub(crate) values: Option<Box<WasmValues>>,
+    pub(crate) limits: CallLimits<'static>,
+    /// What the call has from those that led to it.
+    pub(crate) outer: Option<Outer>,
+    /// Whether it can be paused and suspended.
+    pub(crate) can_pause: bool,
+}
+
+impl Plan {
+    fn limits(&self) -> CallLimits<'_> {
+        CallLimits { outer: self.outer.as_ref(), ..self.limits.clone() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing has run: the start function is next, or the call.
+    Fresh,
+    Ready,
+    Starting,
+    Running,
+    Ended,
+}
+
+/// Why a frame does not run on.
+#[derive(Debug)]
+pub(crate) enum Run {
+    Paused,
+    /// A host call's answer is still to come.
+    Waiting,
+    Ended(Result<(), Failure>),
+}
+
+/// A called plugin's frame, with the bytes that it takes and gives.
+pub(crate) struct Callee<H: Host> {
+    pub(crate) frame: Frame<H>,
+    /// Empty once it has been handed over.
+    pub(crate) input: Vec<u8>,
+    pub(crate) answer: Vec<u8>,
+    pub(crate) max_answer_bytes: usize,
+}
+
+impl<H: Host> Callee<H> {
+    fn run(&mut self, fuel: u64) -> Run {
+        let Self { frame, input, answer, max_answer_bytes } = self;
+        let max_answer_bytes = *max_answer_bytes;
+        frame.run(fuel, &mut Bytes { input, answer, max_answer_bytes })
+    }
+}
+
+impl<H: Host> Frame<H> {
+    /// A call in a sandbox that was taken out of the plugin's pool, and is made if there is none.
+    pub(crate) fn new(
+        plugin: Arc<WasmPluginInstance<H>>,
+        (slot, seat): (usize, Seat<Sandbox<H>>),
+        plan: Plan,
+    ) -> Result<Self, Error> {
+        let (phase, task, callee) = (Phase::Ready, None, None);
+        let mut frame = Self { plugin, slot, seat, plan, phase, task, callee, used: 0 };
+        if frame.plugin.begin_in(slot, &mut frame.seat)? {
+            frame.phase = Phase::Fresh;
+        }
+        Ok(frame)
+    }
+
+    pub(crate) fn plugin(&self) -> &Arc<WasmPluginInstance<H>> {
+        &self.plugin
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        self.slot
+    }
+
+    /// The fuel spent in the call and below it, its sandbox's start function included.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
+    }
+
+    pub(crate) fn outer(&self) -> Option<&Outer> {
+        self.plan.outer.as_ref()
+    }
+
+    /// Whether the input has been handed over.
+    pub(crate) fn has_placed_input(&self) -> bool {
+        self.phase == Phase::Running && self.task.as_ref().is_some_and(Task::has_placed_input)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// When the call must have ended, once that is known.
+    pub(crate) fn deadline_us(&self) -> Option<u64> {
+        match self.phase {
+            Phase::Running => self.seat.as_deref()?.deadline_us(),
+            _ => None,
+        }
+    }
+
+    /// The name of the function that runs, empty for the start function.
+    pub(crate) fn function(&self) -> &str {
+        match self.phase {
+            Phase::Starting => "",
+            _ => self.plugin.export_at(self.plan.index),
+        }
+    }
+
+    /// The results of a call with values that has ended well.
+    pub(crate) fn take_results(&mut self) -> WasmValues {
+        self.plan.values.take().map_or_else(WasmValues::new, |values| *values)
+    }
+
+    /// Runs for about `fuel`: until it is spent, the call has to wait, or has ended.
+    pub(crate) fn run(&mut self, fuel: u64, bytes: &mut Bytes<'_>) -> Run {
+        let mut left = fuel;
+        loop {
+            let run = match self.phase {
+                Phase::Fresh => self.begin_start(),
+                Phase::Ready => self.begin_call(bytes.input.len()),
+                Phase::Starting | Phase::Running => self.advance(&mut left, bytes),
+                Phase::Ended => Err(Failure::Engine("the call has ended".into())),
+            };
+            match run {
+                Ok(None) => {}
+                Ok(Some(Run::Ended(result))) => return Run::Ended(result),
+                Ok(Some(run)) => {
+                    if let Some(sandbox) = self.seat.as_deref_mut() {
+                        sandbox.pause_task();
+                    }
+                    return run;
+                }
+                Err(failure) => return Run::Ended(Err(failure)),
+            }
+        }
+    }
+
+    fn begin_start(&mut self) -> Result<Option<Run>, Failure> {
+        let sandbox = self.seat.as_deref_mut().ok_or_else(no_sandbox)?;
+        match sandbox.start_task()? {
+            Some(task) => {
+                sandbox.begin_task(self.plugin.limits(), self.plan.can_pause);
+                (self.phase, self.task) = (Phase::Starting, Some(task));
+            }
+            None => self.phase = Phase::Ready,
+        }
+        Ok(None)
+    }
+
+    fn begin_call(&mut self, input_len: usize) -> Result<Option<Run>, Failure> {
+        let sandbox = self.seat.as_deref_mut().ok_or_else(no_sandbox)?;
+        self.plan.limits.fuel = self.plugin.begin_spending(self.plan.limits.fuel);
+        sandbox.begin_task(&self.plan.limits(), self.plan.can_pause);
+        self.phase = Phase::Running;
+        self.task = Some(match &self.plan.values {
+            Some(args) => sandbox.values_task(self.plan.index, args)?,
+            None => sandbox.bytes_task(self.plan.index, input_len)?,
+        });
+        Ok(None)
+    }
+
+    /// Runs what is to run next: a callee, or the sandbox.
+    fn advance(&mut self, left: &mut u64, bytes: &mut Bytes<'_>) -> Result<Option<Run>, Failure> {
+        if let Some(run) = self.advance_callee(left) {
+            return Ok(Some(run));
+        }
+        let (Some(sandbox), Some(task)) = (self.seat.as_deref_mut(), &mut self.task) else {
+            return Err(no_sandbox());
+        };
+        let before = sandbox.spent_so_far();
+        sandbox.resume_task(*left)?;
+        let stop = sandbox.advance(task, bytes);
+        let used = sandbox.spent_so_far().saturating_sub(before);
+        self.used = self.used.saturating_add(used);
+        *left = left.saturating_sub(used);
+        match stop? {
+            Stop::Paused => Ok(Some(Run::Paused)),
+            Stop::Waiting => Ok(self.wait(left)),
+            Stop::Finished if self.phase == Phase::Starting => {
+                sandbox.end_start_task(Ok(()));
+                (self.phase, self.task) = (Phase::Ready, None);
+                Ok(None)
+            }
+            Stop::Finished => {
+                if let Some(values) = &mut self.plan.values {
+                    **values = sandbox.results(task);
+                }
+                Ok(Some(Run::Ended(Ok(()))))
+            }
+        }
+    }
+
+    /// Takes over the callee that the sandbox waits for; if it waits for the host, so does the frame.
+    fn wait(&mut self, left: &mut u64) -> Option<Run> {
+        let callee = self.seat.as_deref_mut().and_then(Sandbox::take_callee);
+        match callee.map(<Box<dyn core::any::Any + Send>>::downcast::<Callee<H>>) {
+            Some(Ok(callee)) => {
+                // It ran inside of its caller, which is charged for it when it has ended.
+                let used = callee.frame.used;
+                self.used = self.used.saturating_add(used);
+                *left = left.saturating_sub(used);
+                self.callee = Some(callee);
+                None
+            }
+            Some(Err(_)) | None => Some(Run::Waiting),
+        }
+    }
+
+    /// Runs the callee, if there is one, and answers its caller once it has ended.
+    fn advance_callee(&mut self, left: &mut u64) -> Option<Run> {
+        let callee = self.callee.as_deref_mut()?;
+        let before = callee.frame.used;
+        let run = callee.run(*left);
+        let used = callee.frame.used.saturating_sub(before);
+        self.used = self.used.saturating_add(used);
+        *left = left.saturating_sub(used);
+        let Run::Ended(result) = run else {
+            return Some(run);
+        };
+        let (spent, outcome) = callee.frame.end_nested(result);
+        let mut answer = core::mem::take(&mut callee.answer);
+        if let (Some(sandbox), Some(task)) = (self.seat.as_deref_mut(), &mut self.task) {
+            if let Some(outer) = &callee.frame.plan.outer {
+                sandbox.recorded().set_to(Some(&outer.recorded));
+            }
+            sandbox.answer(task, |call| {
+                let mut out = call.suspended_output()?;
+                finish_call_plugin(call, spent, outcome, &mut answer, &mut out)
+            });
+        }
+        self.callee = None;
+        None
+    }
+
+    /// The frame that waits for the host: this one, or the last of those below it.
+    pub(crate) fn waiting(&mut self) -> (Option<&mut Sandbox<H>>, Option<&mut Task>) {
+        match &mut self.callee {
+            Some(callee) => callee.frame.waiting(),
+            None => (self.seat.as_deref_mut(), self.task.as_mut()),
+        }
+    }
+
+    /// The ticket that the call waits for, and the types of its answer.
+    pub(crate) fn pending(&self) -> Option<(u64, &'static [crate::ValueType])> {
+        match &self.callee {
+            Some(callee) => callee.frame.pending(),
+            None => self.seat.as_deref()?.pending(),
+        }
+    }
+
+    /// Ends a call that another plugin made, and says what it spent and how it ended.
+    pub(crate) fn end_nested(&mut self, result: Result<(), Failure>) -> (u64, NestedOutcome) {
+        let debug_mode = self.plugin.config().debug_mode;
+        let function = debug_mode.then(|| Box::<str>::from(self.function()));
+        let (spent, evidence) = self.end(result.as_ref().map(|()| ()), debug_mode);
+        let outcome = result.map_err(|failure| {
+            let reason = crate::nested::reason(&failure);
+            if let (Some(evidence), Some(function)) = (evidence, function) {
+                self.plugin.failed(&function, failure, &crate::CallOptions::default(), &evidence);
+            }
+            reason
+        });
+        (spent, outcome)
+    }
+
+    /// Ends the call: books it, gives the sandbox back, and returns what was spent and what is left
+    /// for a report, if it failed and `is_reported`.
+    pub(crate) fn end(
+        &mut self,
+        result: Result<(), &Failure>,
+        is_reported: bool,
+    ) -> (u64, Option<Box<Evidence>>) {
+        let phase = core::mem::replace(&mut self.phase, Phase::Ended);
+        // What the calls below had goes back first: the native order of things.
+        self.callee = None;
+        self.task = None;
+        let Some(sandbox) = self.seat.as_deref_mut() else {
+            return (0, None);
+        };
+        match phase {
+            Phase::Starting => sandbox.end_start_task(result),
+            Phase::Running => sandbox.end_task(&self.plan.limits(), result),
+            Phase::Fresh | Phase::Ready | Phase::Ended => {}
+        }
+        let spent = sandbox.spent();
+        let evidence = (is_reported && result.is_err()).then(|| sandbox.evidence());
+        let mut panic = sandbox.take_panic();
+        if phase == Phase::Running {
+            self.plugin.end_spending(self.plan.limits.fuel.saturating_sub(spent));
+        }
+        if let Err(failure) = result {
+            let recorded = self.plan.outer.as_ref().map(|outer| &outer.recorded);
+            let function = match phase {
+                Phase::Starting => "",
+                _ => self.plugin.export_at(self.plan.index),
+            };
+            self.plugin.record_failure(function, spent, failure, recorded);
+        }
+        let seat = self.seat.take().filter(|_| phase != Phase::Fresh);
+        self.plugin.put_back(self.slot, seat);
+        panic.resume();
+        (spent, evidence)
+    }
+}
+
+impl<H: Host> Drop for Frame<H> {
+    fn drop(&mut self) {
+        match self.phase {
+            Phase::Ended => {}
+            // A sandbox whose start function has not run is none.
+            Phase::Fresh => self.plugin.put_back(self.slot, None),
+            Phase::Ready => self.plugin.put_back(self.slot, self.seat.take()),
+            // Whoever lets go of a call in its midst cancels it.
+            Phase::Starting | Phase::Running => {
+                self.end(Err(&Failure::Cancelled), false);
+            }
+        }
+    }
+}
+
+#[cold]
+fn no_sandbox() -> Failure {
+    Failure::Engine("no sandbox".into())
+}
