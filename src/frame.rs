@@ -7,9 +7,9 @@
 //! caller runs the callee first.
 
 use crate::{
-    Error, WasmPluginInstance, WasmValues,
+    Error, HostResult, WasmPluginInstance, WasmValues,
     engine::{Bytes, CallLimits, Evidence, Failure, Outer, Sandbox, Stop, Task},
-    host::{Host, NestedOutcome, finish_call_plugin},
+    host::{Host, HostCall, HostError, NestedOutcome, finish_call_plugin},
     pool::Seat,
     sync::Arc,
 };
@@ -255,25 +255,46 @@ impl<H: Host> Frame<H> {
         };
         let (spent, outcome) = callee.frame.end_nested(result);
         let mut answer = core::mem::take(&mut callee.answer);
-        if let (Some(sandbox), Some(task)) = (self.seat.as_deref_mut(), &mut self.task) {
-            if let Some(outer) = &callee.frame.plan.outer {
-                sandbox.recorded().set_to(Some(&outer.recorded));
-            }
-            sandbox.answer(task, |call| {
-                let mut out = call.suspended_output()?;
-                finish_call_plugin(call, spent, outcome, &mut answer, &mut out)
-            });
+        if let (Some(sandbox), Some(outer)) = (self.seat.as_deref(), callee.frame.outer()) {
+            sandbox.recorded().set_to(Some(&outer.recorded));
         }
         self.callee = None;
+        let charged = self.answer(|call| {
+            let mut out = call.suspended_output()?;
+            finish_call_plugin(call, spent, outcome, &mut answer, &mut out)
+        });
+        // The callee's part is in what was used already.
+        let used = charged.saturating_sub(spent);
+        self.used = self.used.saturating_add(used);
+        *left = left.saturating_sub(used);
         None
     }
 
-    /// The frame that waits for the host: this one, or the last of those below it.
-    pub(crate) fn waiting(&mut self) -> (Option<&mut Sandbox<H>>, Option<&mut Task>) {
-        match &mut self.callee {
-            Some(callee) => callee.frame.waiting(),
-            None => (self.seat.as_deref_mut(), self.task.as_mut()),
-        }
+    /// Answers the host call that this sandbox waits for; returns what was charged.
+    fn answer<R: HostResult>(
+        &mut self,
+        body: impl FnOnce(&mut HostCall<'_, H>) -> Result<R, HostError>,
+    ) -> u64 {
+        let (Some(sandbox), Some(task)) = (self.seat.as_deref_mut(), &mut self.task) else {
+            return 0;
+        };
+        let before = sandbox.spent_so_far();
+        sandbox.answer(task, body);
+        sandbox.spent_so_far().saturating_sub(before)
+    }
+
+    /// Answers the host call that the call waits for, in this sandbox or the last of those below;
+    /// returns what was charged.
+    pub(crate) fn complete<R: HostResult>(
+        &mut self,
+        body: impl FnOnce(&mut HostCall<'_, H>) -> Result<R, HostError>,
+    ) -> u64 {
+        let used = match &mut self.callee {
+            Some(callee) => callee.frame.complete(body),
+            None => self.answer(body),
+        };
+        self.used = self.used.saturating_add(used);
+        used
     }
 
     /// The ticket that the call waits for, and the types of its answer.
@@ -288,7 +309,7 @@ impl<H: Host> Frame<H> {
     pub(crate) fn end_nested(&mut self, result: Result<(), Failure>) -> (u64, NestedOutcome) {
         let debug_mode = self.plugin.config().debug_mode;
         let function = debug_mode.then(|| Box::<str>::from(self.function()));
-        let (spent, evidence) = self.end(result.as_ref().map(|()| ()), debug_mode);
+        let (spent, evidence) = self.end(result.as_ref().copied(), debug_mode);
         let outcome = result.map_err(|failure| {
             let reason = crate::nested::reason(&failure);
             if let (Some(evidence), Some(function)) = (evidence, function) {

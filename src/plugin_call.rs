@@ -36,6 +36,7 @@ struct Inner<H: Host> {
 
 /// How far a [`PluginCall`] came.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // results are held inline, so that none is allocated
 pub enum Progress {
     /// The call has ended, with these results; of a call that was started with bytes, the
     /// [answer](PluginCall::answer) has them.
@@ -186,12 +187,10 @@ impl<H: Host> PluginCall<H> {
             let what = format!("the host function returns {is}; it was answered with {given}");
             return Err(self.refused(ErrorKind::SignatureMismatch, what));
         }
-        if let (Some(sandbox), Some(task)) = frame.waiting() {
-            sandbox.answer(task, |call| {
-                let output = call.suspended_output()?;
-                answer(&mut call.paying(output))
-            });
-        }
+        frame.complete(|call| {
+            let output = call.suspended_output()?;
+            answer(&mut call.paying(output))
+        });
         Ok(())
     }
 

@@ -41,6 +41,8 @@ pub(crate) struct Pace {
     last: (u64, u64),
     /// The fuel at which the clock is read next.
     look_at: u64,
+    /// When the call was paused, if it is.
+    paused_at: Option<u64>,
     first: Option<First>,
 }
 
@@ -57,6 +59,7 @@ impl Pace {
             timed_from: None,
             last: (0, 0),
             look_at: 0,
+            paused_at: None,
             first: None,
         }
     }
@@ -113,7 +116,9 @@ impl Pace {
                     counts.stride.adapt(us, fuel, interval_us);
                     self.slice_fuel = counts.stride.fuel().min(self.max_slice_fuel);
                 }
-                self.look_at = spent.saturating_add(counts.stride.fuel());
+                // Slices end somewhat before their last unit, so the one that is nearest counts.
+                let stride = counts.stride.fuel().saturating_sub(self.slice_fuel / 2);
+                self.look_at = spent.saturating_add(stride);
                 self.in_time(now)
             }
             _ => Ok(()),
@@ -134,7 +139,7 @@ impl Pace {
     /// Says that the call does not run from here on, until it is [resumed](Self::resume).
     pub(crate) fn pause(&mut self, clock: Option<&dyn Clock>, spent: u64) {
         if let Some(clock) = clock {
-            self.look(clock, spent);
+            self.paused_at = Some(self.look(clock, spent));
         }
     }
 
@@ -147,10 +152,9 @@ impl Pace {
         let Some(clock) = clock else {
             return Ok(());
         };
-        let paused_at = self.last.0;
         let now = self.look(clock, spent);
         if let Some((from, _)) = &mut self.timed_from
-            && paused_at > 0
+            && let Some(paused_at) = self.paused_at.take()
         {
             *from = from.saturating_add(now.saturating_sub(paused_at));
         }

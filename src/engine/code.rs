@@ -2,7 +2,7 @@
 
 use super::{
     CallLimits, costs,
-    inspect::{Shape, Signature, inspect, invalid},
+    inspect::{Care, Shape, Signature, inspect, invalid},
     rewrite::{START_EXPORT, rewrite},
     store::StoreData,
 };
@@ -25,8 +25,7 @@ pub(crate) struct Code<H: Host> {
     pub(super) module: Module,
     pub(super) linker: Linker<StoreData<H>>,
     pub(super) has_start: bool,
-    /// Whether an operator in it leaves native stack behind, which only slices give back.
-    leaks_stack: bool,
+    care: Care,
     functions: Box<[ExportedFunction]>,
     /// The functions it imports, by their index in the registry's table.
     imports: Box<[usize]>,
@@ -68,7 +67,7 @@ impl<H: Host> Code<H> {
             module,
             linker,
             has_start: shape.start.is_some(),
-            leaks_stack: shape.leaks_stack,
+            care: shape.care,
             functions: exported_functions(&shape),
             imports: imported_functions(&shape, table),
         })
@@ -83,7 +82,7 @@ impl<H: Host> Code<H> {
         let fuel = config.capabilities.fuel_limit;
         let fuel = options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel));
         let timeout_us = config.call_timeout_us(options);
-        let whole = timeout_us == 0 && fuel <= MAX_WHOLE_FUEL && !self.leaks_stack;
+        let whole = timeout_us == 0 && fuel <= MAX_WHOLE_FUEL && !self.care.leaks_stack;
         CallLimits {
             fuel,
             timeout_us,
@@ -92,6 +91,14 @@ impl<H: Host> Code<H> {
             whole,
             outer: None,
         }
+    }
+
+    /// Whether a host call in it can be suspended and gone on with.
+    ///
+    /// wasmi 2.0.0 puts what a host function answers in the wrong place if it was called last and has
+    /// to be resumed. A direct call of that kind is rewritten; of an indirect one it is not known.
+    pub(super) fn can_suspend(&self) -> bool {
+        !self.care.tail_calls_unknown
     }
 
     /// The functions it imports, each once, by their index in the registry's table.

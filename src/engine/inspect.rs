@@ -22,8 +22,8 @@ pub(crate) struct Shape {
     pub(crate) max_memory_bytes: u64,
     pub(crate) initial_table_elements: u64,
     pub(crate) max_table_elements: u64,
-    /// Whether an operator in it leaves native stack behind in wasmi 2.0.0.
-    pub(super) leaks_stack: bool,
+    /// What of its operators wasmi 2.0.0 needs care with.
+    pub(super) care: Care,
     /// Types in use that go beyond WebAssembly 1.0.
     pub(crate) type_proposals: Vec<&'static str>,
     types: Vec<Signature>,
@@ -32,6 +32,17 @@ pub(crate) struct Shape {
     pub(super) tables: Vec<Table>,
     memories: u32,
     bodies: u32,
+}
+
+/// What of a module's operators wasmi 2.0.0 needs care with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Care {
+    /// One leaves native stack behind.
+    pub(super) leaks_stack: bool,
+    /// One calls an imported function last.
+    pub(super) tail_calls_host: bool,
+    /// One calls last what only shows when it runs.
+    pub(super) tail_calls_unknown: bool,
 }
 
 /// A table, as far as growing it goes.
@@ -409,18 +420,21 @@ impl Reader<'_> {
         }
         let max = self.limits.max_locals;
         limit(format_args!("locals in function {index}"), locals, max, "max_locals")?;
-        self.shape.leaks_stack |= check_operators(body, index)?;
+        check_operators(body, index, self.shape.imports.len(), &mut self.shape.care)?;
         Ok(())
     }
 }
 
-/// Checks that nothing follows the end of a function. Returns whether one of its operators leaves
-/// native stack behind.
+/// Checks that nothing follows the end of a function, and notes the operators that need care.
 ///
 /// wasmi 2.0.0 translates each operator right after it is validated, but validation finds operators
 /// beyond the end only when it is through with the body. By then the translator has panicked.
-fn check_operators(body: &wasmparser::FunctionBody<'_>, index: u64) -> Result<bool, Error> {
-    let mut leaks_stack = false;
+fn check_operators(
+    body: &wasmparser::FunctionBody<'_>,
+    index: u64,
+    imports: usize,
+    care: &mut Care,
+) -> Result<(), Error> {
     let mut operators = body.get_operators_reader().map_err(|error| invalid(&error))?;
     let mut depth = 1_u32;
     while !operators.eof() {
@@ -438,10 +452,16 @@ fn check_operators(body: &wasmparser::FunctionBody<'_>, index: u64) -> Result<bo
             Operator::MemoryGrow { .. }
             | Operator::TableGrow { .. }
             | Operator::TableInit { .. } => {
-                leaks_stack = true;
+                care.leaks_stack = true;
+            }
+            Operator::ReturnCall { function_index } => {
+                care.tail_calls_host |= (function_index as usize) < imports;
+            }
+            Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. } => {
+                care.tail_calls_unknown = true;
             }
             _ => {}
         }
     }
-    Ok(leaks_stack)
+    Ok(())
 }

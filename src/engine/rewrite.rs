@@ -6,8 +6,11 @@
 //! - **`table.grow` becomes a call of a function that does just that.** wasmi 2.0.0 suspends a
 //!   `table.grow` that runs out of fuel without saving where it is, so that resuming goes back to the
 //!   beginning of the function. In a function of its own that is the same place.
+//! - **A tail call of an imported function becomes a call and a return.** If the host function is
+//!   suspended, wasmi 2.0.0 puts its answer in the wrong place. The host's functions call nothing
+//!   back, so the stack is as deep as it was.
 //!
-//! A module that has neither is compiled as it is.
+//! A module that has none of these is compiled as it is.
 
 use super::inspect::{Shape, invalid};
 use crate::Error;
@@ -23,7 +26,7 @@ pub(crate) const START_EXPORT: &str = "soch_v1:start";
 /// Returns `wasm` as it is to be compiled.
 pub(super) fn rewrite<'w>(wasm: &'w [u8], shape: &Shape) -> Result<Cow<'w, [u8]>, Error> {
     let growing = GrowingTables::find(wasm, shape)?;
-    if shape.start.is_none() && growing.0.is_empty() {
+    if shape.start.is_none() && growing.0.is_empty() && !shape.care.tail_calls_host {
         return Ok(Cow::Borrowed(wasm));
     }
     let mut module = Module::new();
@@ -101,7 +104,7 @@ struct GrowingTables(Vec<u32>);
 impl GrowingTables {
     fn find(wasm: &[u8], shape: &Shape) -> Result<Self, Error> {
         let mut tables = Vec::new();
-        if shape.tables.is_empty() || !shape.leaks_stack {
+        if shape.tables.is_empty() || !shape.care.leaks_stack {
             return Ok(Self(tables));
         }
         for payload in Parser::new(0).parse_all(wasm) {
@@ -124,7 +127,8 @@ impl GrowingTables {
         Ok(Self(tables))
     }
 
-    /// The body with each `table.grow` replaced by a call.
+    /// The body with each `table.grow`, and each tail call of an imported function, replaced by a
+    /// call.
     fn replace<'w>(
         &self,
         wasm: &'w [u8],
@@ -133,7 +137,7 @@ impl GrowingTables {
     ) -> Result<Cow<'w, [u8]>, Error> {
         let range = body.range();
         let bytes = wasm.get(range.clone()).unwrap_or_default();
-        if self.0.is_empty() {
+        if self.0.is_empty() && !shape.care.tail_calls_host {
             return Ok(Cow::Borrowed(bytes));
         }
         let mut replaced = Vec::new();
@@ -142,12 +146,22 @@ impl GrowingTables {
         while !operators.eof() {
             let (operator, start) =
                 operators.read_with_offset().map_err(|error| invalid(&error))?;
-            if let Operator::TableGrow { table } = operator {
-                replaced.extend_from_slice(wasm.get(copied..start).unwrap_or_default());
-                replaced.push(CALL);
-                self.function_index(table, shape).encode(&mut replaced);
-                copied = operators.original_position();
+            let (called, returns) = match operator {
+                Operator::TableGrow { table } => (self.function_index(table, shape), false),
+                Operator::ReturnCall { function_index }
+                    if (function_index as usize) < shape.imports.len() =>
+                {
+                    (function_index, true)
+                }
+                _ => continue,
+            };
+            replaced.extend_from_slice(wasm.get(copied..start).unwrap_or_default());
+            replaced.push(CALL);
+            called.encode(&mut replaced);
+            if returns {
+                replaced.push(RETURN);
             }
+            copied = operators.original_position();
         }
         replaced.extend_from_slice(wasm.get(copied..range.end).unwrap_or_default());
         Ok(Cow::Owned(replaced))
@@ -198,6 +212,7 @@ impl GrowingTables {
 
 /// Opcodes and types of the binary format.
 const CALL: u8 = 0x10;
+const RETURN: u8 = 0x0f;
 const FUNC_TYPE: u8 = 0x60;
 const I32: u8 = 0x7f;
 const I64: u8 = 0x7e;

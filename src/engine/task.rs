@@ -131,17 +131,19 @@ impl<H: Host> Sandbox<H> {
     /// Begins a call that a task runs, under limits.
     pub(crate) fn begin_task(&mut self, limits: &CallLimits<'_>, can_pause: bool) {
         self.begin(limits);
+        let can_suspend = self.code().can_suspend();
         let call = &mut self.store.data_mut().call;
         // It is always one that can be gone on with: it may have to pause, or its caller.
         call.whole = false;
-        call.suspension.possible = can_pause;
+        call.suspension.can_pause = can_pause;
+        call.suspension.possible = can_pause && can_suspend;
     }
 
     /// Lets a task that was begun run on for `fuel`; fails if it may not any more.
     pub(crate) fn resume_task(&mut self, fuel: u64) -> Result<(), Failure> {
         let spent = self.spent_so_far();
         let StoreData { context, call, .. } = self.store.data_mut();
-        if call.suspension.possible {
+        if call.suspension.can_pause {
             call.suspension.pause_at = spent.saturating_add(fuel);
             call.check_cancelled().map_err(stopped)?;
             call.pace.resume(context.clock(), spent).map_err(stopped)?;

@@ -1,161 +1,20 @@
 //! One host call: who calls, what it may still spend, and the order of its checks.
 
 use super::{
-    Chain, Host, HostCost, HostError, Link, NestedLimits, Output, PluginContext,
+    CallState, Host, HostCost, HostError, Link, NestedLimits, Output, PluginContext,
     memory::{Range, Split},
-    recent::Recent,
     suspension::Suspension,
 };
 use crate::{
     WasmPluginCapabilities,
-    audit::Recorded,
-    budget::Meter,
-    cancel::CancelCell,
-    schedule::{MIN_NESTED_SLICE_FUEL, Pace, SLICE_FUEL},
-    stats::SlotCounts,
+    schedule::{MIN_NESTED_SLICE_FUEL, SLICE_FUEL},
     sync::Arc,
 };
-use alloc::vec::Vec;
 
 /// The longest name, in bytes.
 pub(crate) const MAX_NAME_BYTES: usize = 128;
 /// The longest key, in bytes.
 pub(crate) const MAX_KEY_BYTES: usize = 4 << 10;
-
-/// What a sandbox knows of the call it is running.
-pub(crate) struct CallState {
-    pub(crate) counts: Arc<SlotCounts>,
-    cancel: Arc<CancelCell>,
-    pub(crate) meter: Meter,
-    pub(crate) pace: Pace,
-    /// Whether the first slice is all there is, so that the guest never goes on from where it was
-    /// stopped.
-    pub(crate) whole: bool,
-    pub(crate) chain: Chain,
-    pub(crate) tag: u64,
-    /// What the last `call_plugin` of this call left for `last_answer`.
-    pub(crate) last_answer: Vec<u8>,
-    /// The beginning of the last line logged in this call.
-    pub(crate) last_log: heapless::String<128>,
-    /// The last host calls of this call.
-    pub(crate) recent: Recent,
-    /// Where in guest memory the running host call has the name it is about.
-    pub(crate) named: Range,
-    /// How many decisions of this call, and of those that it led to, went to the audit ring.
-    pub(crate) recorded: Recorded,
-    pub(crate) suspension: Suspension,
-}
-
-/// The status of a host call that stopped the guest.
-pub(crate) const STOPPED: i32 = i32::MIN;
-
-impl CallState {
-    pub(crate) fn new(metered: bool, counts: Arc<SlotCounts>) -> Self {
-        Self {
-            cancel: Arc::clone(&counts.cancel),
-            counts,
-            meter: Meter::new(metered),
-            pace: Pace::default(),
-            whole: false,
-            chain: Chain::default(),
-            tag: 0,
-            last_answer: Vec::new(),
-            last_log: heapless::String::new(),
-            recent: Recent::default(),
-            named: Range::EMPTY,
-            recorded: Recorded::default(),
-            suspension: Suspension::default(),
-        }
-    }
-
-    /// Begins a call: forgets what the last one left.
-    #[inline]
-    pub(crate) fn begin(&mut self, tag: u64) {
-        self.tag = tag;
-        // What there is to forget comes from host calls, or from callers.
-        if !self.recent.is_empty() || !self.chain.is_empty() {
-            self.last_answer.clear();
-            self.last_log.clear();
-            self.recent.clear();
-            self.chain = Chain::default();
-            self.recorded.set_to(None);
-        }
-    }
-
-    /// Takes over what the callers of a nested call leave it: who they are, and how many decisions
-    /// of theirs went to the audit ring.
-    #[inline(never)]
-    pub(crate) fn begin_nested(&mut self, chain: &Chain, recorded: &Recorded) {
-        self.chain.clone_from(chain);
-        self.recorded.set_to(Some(recorded));
-    }
-
-    /// Ends a nested call: its callers learn how many decisions went to the audit ring, and nothing of
-    /// theirs is kept.
-    #[inline(never)]
-    pub(crate) fn end_nested(&mut self, recorded: &Recorded) {
-        recorded.set_to(Some(&self.recorded));
-        self.recorded.set_to(None);
-        self.chain = Chain::default();
-    }
-
-    /// Ends a slice, after `spent` fuel, and says whether the call may go on.
-    #[inline]
-    pub(crate) fn end_slice<H>(
-        &mut self,
-        context: &PluginContext<H>,
-        spent: u64,
-    ) -> Result<(), HostError> {
-        self.check_cancelled()?;
-        self.pace.end_slice(context.clock(), spent, context.interval_us(), &self.counts)
-    }
-
-    /// Reads the clock, and says whether the call may go on, amid a host call.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn check<H>(&mut self, context: &PluginContext<H>) -> Result<(), HostError> {
-        self.check_cancelled()?;
-        self.pace.check(context.clock(), self.meter.spent(self.meter.slice_left()))
-    }
-
-    /// Fails if the call is cancelled, or one of those that led to it.
-    #[inline]
-    pub(crate) fn check_cancelled(&self) -> Result<(), HostError> {
-        match self.cancel.is_cancelled() || self.chain.is_cancelled() {
-            true => Err(HostError::Cancelled),
-            false => Ok(()),
-        }
-    }
-
-    /// Begins to time a host call, and says whether the call may go on; nothing without a deadline.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn begin_watch<H>(
-        &mut self,
-        context: &PluginContext<H>,
-    ) -> Result<Option<u64>, HostError> {
-        if !self.pace.has_deadline() {
-            return Ok(None);
-        }
-        self.check(context)?;
-        Ok(Some(self.pace.last_us()))
-    }
-
-    /// Ends the timing of a host call, and says whether the call may go on.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn end_watch<H>(
-        &mut self,
-        context: &PluginContext<H>,
-        function: usize,
-        began_us: u64,
-    ) -> Result<(), HostError> {
-        let verdict = self.check(context);
-        let us = self.pace.last_us().saturating_sub(began_us);
-        self.counts.took(function, us, context.interval_us());
-        verdict
-    }
-}
 
 /// What a host function was defined with, as seen from one plugin.
 #[derive(Debug, Clone, Copy)]
@@ -455,7 +314,7 @@ impl<'b, H: Host> HostCall<'b, H> {
             chain: &state.chain,
             recorded: &state.recorded,
             pause_after: self.pause_after(),
-            caller: Link { plugin: self.context.id, cancel: Arc::clone(&state.cancel) },
+            caller: Link { plugin: self.context.id, cancel: state.cancel() },
             max_depth: self.context.config.limits.max_call_depth,
         }
     }

@@ -77,7 +77,10 @@ impl fmt::Display for HostError {
             Self::OutOfFuel => "out of fuel",
             Self::Deadline => "past its deadline",
             Self::Cancelled => "cancelled",
-            Self::Pending(_) => "its answer comes later, and only a call that was started can wait",
+            Self::Pending(_) => {
+                "its answer comes later, and this call cannot wait: only a call that was started can, \
+                 in a module without indirect tail calls"
+            },
             Self::Abort(reason) => reason,
         })
     }

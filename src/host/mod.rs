@@ -15,6 +15,7 @@ mod nearest;
 mod output;
 mod query;
 mod recent;
+mod state;
 mod suspension;
 mod table;
 mod wire;
@@ -30,7 +31,7 @@ pub use self::{
     wire::Labels,
 };
 pub(crate) use self::{
-    call::{CallState, FunctionSpec, MAX_KEY_BYTES, STOPPED},
+    call::{FunctionSpec, MAX_KEY_BYTES},
     chain::{Chain, ChainEnd, Link},
     context::{
         Directory, FunctionNames, Nested, NestedFailure, NestedLimits, NestedOutcome, NestedResult,
@@ -40,6 +41,7 @@ pub(crate) use self::{
     memory::Range,
     query::valid_squared_length,
     recent::{RECENT_CALLS, RecentCall},
+    state::{CallState, STOPPED},
     suspension::{Opened, PendingCall, Suspension},
     table::{HostFunction, HostFunctions},
     wire::{field_len, take_field},

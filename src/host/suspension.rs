@@ -8,7 +8,9 @@ use core::any::Any;
 /// How a call can be suspended, and what it waits for if it is.
 #[derive(Debug)]
 pub(crate) struct Suspension {
-    /// Whether the call can be suspended at all.
+    /// Whether the call can be paused.
+    pub(crate) can_pause: bool,
+    /// Whether it can be suspended in a host call, which some modules cannot.
     pub(crate) possible: bool,
     /// The fuel at which the call is paused.
     pub(crate) pause_at: u64,
@@ -41,6 +43,7 @@ pub(crate) struct Opened {
 impl Default for Suspension {
     fn default() -> Self {
         Self {
+            can_pause: false,
             possible: false,
             pause_at: u64::MAX,
             output: Range::EMPTY,

@@ -108,7 +108,7 @@ mod tests {
             count,
         });
         assert_eq!(told, expected.collect::<Vec<_>>());
-        assert_eq!((one.total(), other.total()), (16 * 17 / 2, 16));
+        assert_eq!((one.total(), other.total()), (17 * 18 / 2, 17));
     }
 
     #[test]

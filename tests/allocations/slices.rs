@@ -37,11 +37,11 @@ fn suspending_and_resuming_a_call_allocates_nothing() {
         readings() - before
     };
     let typed = slices_of(&mut || spin.call(2_000_000).unwrap());
-    assert!(typed > 100, "{typed} slices");
+    assert!(typed > 60, "{typed} readings");
     let by_name = slices_of(&mut || {
         plugin.call("spin", &[WasmValue::I32(2_000_000)]).unwrap();
     });
-    assert!(by_name > 100, "{by_name} slices");
+    assert!(by_name > 60, "{by_name} readings");
     // A recursive function, so that the stack that is kept while suspended is not a flat one.
     assert_eq!(fib.call(20).unwrap(), 6_765);
     let recursive = slices_of(&mut || assert_eq!(fib.call(20).unwrap(), 6_765));
@@ -60,5 +60,5 @@ fn suspending_a_call_under_a_lease_allocates_nothing() {
         lease.call("spin", &[WasmValue::I32(500_000)]).unwrap();
     });
     assert_eq!(count, 0);
-    assert!(clock.0.load(Ordering::Relaxed) - before > 25);
+    assert!(clock.0.load(Ordering::Relaxed) - before > 15);
 }

@@ -27,6 +27,7 @@ mod limits;
 mod modules;
 mod nested;
 mod observability;
+mod piecewise;
 mod probe;
 mod prometheus;
 mod registry;

@@ -1,0 +1,151 @@
+//! What a call may use, and the fuel budget over all calls.
+
+use super::WasmPluginInstance;
+use crate::{
+    CallOptions, Error,
+    engine::{CallLimits, Failure, Sandbox},
+    host::Host,
+    sync::Ordering,
+};
+
+impl<H: Host> WasmPluginInstance<H> {
+    /// Fills the fuel budget up again. Without one, does nothing.
+    pub fn refuel(&self) {
+        if let Some(budget) = self.context.config.fuel_budget {
+            self.budget.store(budget, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns what is left of the fuel budget; nothing if there is none.
+    pub fn fuel_budget_left(&self) -> Option<u64> {
+        self.context.config.fuel_budget.map(|_| self.budget.load(Ordering::Relaxed))
+    }
+
+    /// Runs `call` on the plugin's budget and reports how it ended.
+    #[inline]
+    pub(crate) fn spend<T>(
+        &self,
+        function: &str,
+        sandbox: &mut Sandbox<H>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        match self.spend_limits(function, &self.limits, sandbox, call) {
+            Ok(value) => Ok(value),
+            Err(failure) => Err(self.ended(function, failure, &CallOptions::default(), sandbox)),
+        }
+    }
+
+    /// As [`spend`](Self::spend), under limits that `options` may narrow.
+    #[inline]
+    pub(crate) fn spend_options<T>(
+        &self,
+        function: &str,
+        options: &CallOptions,
+        sandbox: &mut Sandbox<H>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let narrowed = sandbox.code().limits(&self.context.config, options);
+        match self.spend_limits(function, &narrowed, sandbox, call) {
+            Ok(value) => Ok(value),
+            Err(failure) => Err(self.ended(function, failure, options, sandbox)),
+        }
+    }
+
+    /// Runs `call` on as much of `limits` as the fuel budget allows.
+    #[inline]
+    pub(crate) fn spend_limits<T>(
+        &self,
+        function: &str,
+        limits: &CallLimits<'_>,
+        sandbox: &mut Sandbox<H>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.forget_trap();
+        let has_budget = self.context.config.fuel_budget.is_some();
+        let mut reserved = None;
+        let limits = match has_budget {
+            true => self.reserve(limits, &mut reserved),
+            false => limits,
+        };
+        let result = call(sandbox, limits);
+        if has_budget {
+            self.give_back(limits.fuel.saturating_sub(sandbox.spent()));
+        }
+        if let Err(failure) = &result {
+            self.record_failure(function, sandbox.spent(), failure, limits.recorded());
+        }
+        result
+    }
+
+    /// Says that a call begins: the last one that ended is no longer what there is to tell.
+    #[inline]
+    fn forget_trap(&self) {
+        // Written only where it changes, so that calls do not fight for its cache line.
+        if self.trapped.load(Ordering::Relaxed) {
+            self.trapped.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins a call that a frame runs, on up to `fuel`; returns how much of it the budget allows.
+    pub(crate) fn begin_spending(&self, fuel: u64) -> u64 {
+        self.forget_trap();
+        match self.context.config.fuel_budget {
+            Some(_) => self.take_fuel(fuel),
+            None => fuel,
+        }
+    }
+
+    /// Ends a call that a frame ran, which has not used `fuel`.
+    pub(crate) fn end_spending(&self, fuel: u64) {
+        if self.context.config.fuel_budget.is_some() {
+            self.give_back(fuel);
+        }
+    }
+
+    /// Takes fuel out of the budget, or as much as is left.
+    fn take_fuel(&self, fuel: u64) -> u64 {
+        let taken = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left.saturating_sub(fuel))
+        });
+        taken.unwrap_or_else(|left| left).min(fuel)
+    }
+
+    /// Takes a call's fuel out of the budget, or as much as is left, and puts what the call may use
+    /// then in `reserved`.
+    #[inline(never)]
+    fn reserve<'l, 'c>(
+        &self,
+        limits: &CallLimits<'c>,
+        reserved: &'l mut Option<CallLimits<'c>>,
+    ) -> &'l CallLimits<'c> {
+        let fuel = self.take_fuel(limits.fuel);
+        reserved.insert(CallLimits { fuel, ..limits.clone() })
+    }
+
+    /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
+    #[inline(never)]
+    fn give_back(&self, fuel: u64) {
+        let full = self.context.config.fuel_budget.unwrap_or(u64::MAX);
+        // Cannot fail: the closure always answers.
+        let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            Some(left.saturating_add(fuel).min(full))
+        });
+    }
+
+    /// What a call may use that `options` narrow.
+    pub(crate) fn narrowed_limits(&self, options: &CallOptions) -> CallLimits<'static> {
+        let config = &self.context.config;
+        let CallLimits { fuel, .. } = self.limits;
+        CallLimits {
+            fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
+            timeout_us: config.call_timeout_us(options),
+            tag: options.tag,
+            ..self.limits.clone()
+        }
+    }
+
+    /// What a call may use that nothing narrows.
+    pub(crate) fn limits(&self) -> &CallLimits<'static> {
+        &self.limits
+    }
+}
