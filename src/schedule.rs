@@ -41,8 +41,6 @@ pub(crate) struct Pace {
     last: (u64, u64),
     /// The fuel at which the clock is read next.
     look_at: u64,
-    /// When the call was paused, if it is.
-    paused_at: Option<u64>,
     first: Option<First>,
 }
 
@@ -50,18 +48,14 @@ impl Pace {
     /// Begins a call that may take `timeout_us` (0 = for ever), with a first slice of `slice_fuel`
     /// and none over `max_slice_fuel`.
     #[inline]
-    pub(crate) fn new(slice_fuel: u64, max_slice_fuel: u64, timeout_us: u64) -> Self {
-        Self {
-            slice_fuel,
-            max_slice_fuel,
-            timeout_us,
-            deadline_us: None,
-            timed_from: None,
-            last: (0, 0),
-            look_at: 0,
-            paused_at: None,
-            first: None,
-        }
+    pub(crate) fn begin(&mut self, slice_fuel: u64, max_slice_fuel: u64, timeout_us: u64) {
+        self.slice_fuel = slice_fuel;
+        self.max_slice_fuel = max_slice_fuel;
+        self.timeout_us = timeout_us;
+        self.deadline_us = None;
+        self.timed_from = None;
+        self.look_at = 0;
+        self.first = None;
     }
 
     /// Says when the call that led to this one must have ended.
@@ -136,25 +130,25 @@ impl Pace {
         }
     }
 
-    /// Says that the call does not run from here on, until it is [resumed](Self::resume).
-    pub(crate) fn pause(&mut self, clock: Option<&dyn Clock>, spent: u64) {
-        if let Some(clock) = clock {
-            self.paused_at = Some(self.look(clock, spent));
-        }
+    /// Says that the call does not run from here on, until it is [resumed](Self::resume); returns
+    /// when that is.
+    pub(crate) fn pause(&mut self, clock: Option<&dyn Clock>, spent: u64) -> Option<u64> {
+        clock.map(|clock| self.look(clock, spent))
     }
 
-    /// Goes on with a call that was paused, or never ran; says whether it may.
+    /// Goes on with a call that was paused, if it ever ran; says whether it may.
     pub(crate) fn resume(
         &mut self,
         clock: Option<&dyn Clock>,
         spent: u64,
+        paused_at: Option<u64>,
     ) -> Result<(), HostError> {
         let Some(clock) = clock else {
             return Ok(());
         };
         let now = self.look(clock, spent);
         if let Some((from, _)) = &mut self.timed_from
-            && let Some(paused_at) = self.paused_at.take()
+            && let Some(paused_at) = paused_at
         {
             *from = from.saturating_add(now.saturating_sub(paused_at));
         }

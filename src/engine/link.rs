@@ -210,13 +210,15 @@ fn enter<H: Host, R: HostResult>(
 ) -> Result<R, wasmi::Error> {
     let is_watched = store.data_mut().call.counts.called(spec.index) && spec.metered;
     perform(store, spec, None, |call, caught| {
-        let began_us = call.begin(is_watched)?;
         if !spec.granted {
             return Err(HostError::Denied);
         }
-        let value = caught.run(|| function(call))?;
-        call.end(began_us)?;
-        Ok(value)
+        let began_us = call.begin(is_watched)?;
+        let result = caught.run(|| function(call));
+        match began_us {
+            Some(began_us) => call.end(began_us, result),
+            None => result,
+        }
     })
 }
 
@@ -243,13 +245,13 @@ pub(super) fn perform<H: Host, R: HostResult>(
         Some(pending) => (pending.opened, 0),
         None => {
             data.call.named = Range::EMPTY;
-            data.call.suspension.output = Range::EMPTY;
             (Opened { slice, rest: data.call.meter.rest() }, spec.cost.base)
         }
     };
     let paid = data.call.meter.open(slice, base);
     let mut call = HostCall::new(&data.context, &mut data.call, memory, spec);
     let result = paid.and_then(|()| body(&mut call, &mut data.caught));
+    let output = call.output();
     match result {
         Ok(value) => {
             data.call.recent.push(spec.index, value.status());
@@ -262,7 +264,10 @@ pub(super) fn perform<H: Host, R: HostResult>(
             }
             Ok(value)
         }
-        Err(error) => refuse(store, spec, error, opened),
+        Err(error) => {
+            data.call.suspension.output = output;
+            refuse(store, spec, error, opened)
+        }
     }
 }
 

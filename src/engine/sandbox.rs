@@ -14,7 +14,7 @@ use crate::{
     CallOptions, ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
     audit::Recorded,
     host::{Chain, Host, PluginContext},
-    schedule::{First, Pace},
+    schedule::First,
     stats::{SlotCounts, Stop},
     sync::Arc,
     value::MAX_VALUES,
@@ -291,7 +291,7 @@ impl<H: Host> Sandbox<H> {
             true => limits.fuel,
             false => limits.slice_fuel.min(call.counts.stride.fuel()),
         };
-        call.pace = Pace::new(slice_fuel, limits.slice_fuel, limits.timeout_us);
+        call.pace.begin(slice_fuel, limits.slice_fuel, limits.timeout_us);
         if let Some(outer) = limits.outer {
             call.begin_nested(&outer.chain, &outer.recorded);
             call.pace.set_outer_deadline(outer.deadline_us);

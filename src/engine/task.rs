@@ -146,7 +146,8 @@ impl<H: Host> Sandbox<H> {
         if call.suspension.can_pause {
             call.suspension.pause_at = spent.saturating_add(fuel);
             call.check_cancelled().map_err(stopped)?;
-            call.pace.resume(context.clock(), spent).map_err(stopped)?;
+            let paused_at = call.suspension.paused_at.take();
+            call.pace.resume(context.clock(), spent, paused_at).map_err(stopped)?;
         }
         Ok(())
     }
@@ -155,7 +156,7 @@ impl<H: Host> Sandbox<H> {
     pub(crate) fn pause_task(&mut self) {
         let spent = self.spent_so_far();
         let StoreData { context, call, .. } = self.store.data_mut();
-        call.pace.pause(context.clock(), spent);
+        call.suspension.paused_at = call.pace.pause(context.clock(), spent);
     }
 
     /// Ends the start function's call.

@@ -5,6 +5,7 @@ use crate::{ValueType, WasmValue};
 use wasmi::{ExternRef, F32, F64, Nullable, Store, Val};
 
 /// A value as wasmi takes it.
+#[inline]
 pub(super) fn lower<H>(store: &mut Store<StoreData<H>>, value: WasmValue) -> Result<Val, Failure> {
     Ok(match value {
         WasmValue::I32(value) => Val::I32(value),
@@ -16,6 +17,7 @@ pub(super) fn lower<H>(store: &mut Store<StoreData<H>>, value: WasmValue) -> Res
 }
 
 /// A value as the host gets it; nothing for a type that no host gets.
+#[inline]
 pub(super) fn lift<H>(store: &Store<StoreData<H>>, value: &Val) -> Option<WasmValue> {
     Some(match value {
         Val::I32(value) => WasmValue::I32(*value),
@@ -49,6 +51,7 @@ fn intern<H>(store: &mut Store<StoreData<H>>, number: u64) -> Result<Nullable<Ex
 }
 
 /// A placeholder for a result of the given type.
+#[inline]
 pub(super) fn placeholder(ty: ValueType) -> Val {
     Val::default_for_ty(match ty {
         ValueType::I32 => wasmi::ValType::I32,

@@ -38,6 +38,8 @@ pub struct HostCall<'b, H> {
     /// The guest's memory; gone once it was split, or if the guest exports none.
     memory: Option<&'b mut [u8]>,
     spec: &'b FunctionSpec,
+    /// Where in that memory the output is, once it was split off.
+    output: Range,
 }
 
 impl<H> core::fmt::Debug for HostCall<'_, H> {
@@ -53,7 +55,7 @@ impl<'b, H: Host> HostCall<'b, H> {
         memory: Option<&'b mut [u8]>,
         spec: &'b FunctionSpec,
     ) -> Self {
-        Self { context, state, memory, spec }
+        Self { context, state, memory, spec, output: Range::EMPTY }
     }
 
     /// Begins the call: says whether it may go on, and when it began if it `is_watched` and there is
@@ -61,19 +63,27 @@ impl<'b, H: Host> HostCall<'b, H> {
     #[inline]
     pub(crate) fn begin(&mut self, is_watched: bool) -> Result<Option<u64>, HostError> {
         self.state.check_cancelled()?;
-        match is_watched {
-            true => self.state.begin_watch(self.context),
+        match is_watched && self.state.pace.has_deadline() {
+            true => self.state.begin_watch(self.context).map(Some),
             false => Ok(None),
         }
     }
 
-    /// Ends the call, which went well: if it was watched, says whether the guest may go on.
-    #[inline]
-    pub(crate) fn end(&mut self, began_us: Option<u64>) -> Result<(), HostError> {
-        match began_us {
-            Some(began_us) => self.state.end_watch(self.context, self.spec.index, began_us),
-            None => Ok(()),
-        }
+    /// Ends a call that was watched: if it went well, the guest may not go on where the deadline has
+    /// passed meanwhile.
+    #[cold]
+    pub(crate) fn end<R>(
+        &mut self,
+        began_us: u64,
+        result: Result<R, HostError>,
+    ) -> Result<R, HostError> {
+        let verdict = self.state.end_watch(self.context, self.spec.index, began_us);
+        result.and_then(|value| verdict.map(|()| value))
+    }
+
+    /// Where in guest memory the function has its output.
+    pub(crate) fn output(&self) -> Range {
+        self.output
     }
 
     /// Returns the host.
@@ -230,7 +240,7 @@ impl<'b, H: Host> HostCall<'b, H> {
             *range = Range::check(size, ptr, len)?;
         }
         let output = Range::check(size, output.0, output.1)?;
-        self.state.suspension.output = output;
+        self.output = output;
         let (split, output) = Split::new(self.take_memory()?, output)?;
         let mut parts: [&'b [u8]; N] = [&[]; N];
         for (part, range) in parts.iter_mut().zip(ranges) {
@@ -266,7 +276,7 @@ impl<'b, H: Host> HostCall<'b, H> {
         let others = check_others(memory.len(), name, (inputs, &mut ranges), output);
         // Splitting off an output that overlaps the name would hide the name from its own check.
         let output = others.unwrap_or(Range::EMPTY);
-        self.state.suspension.output = output;
+        self.output = output;
         let (split, output) = Split::new(memory, output)?;
         let name = check_name(split.input(name)?)?;
         granted(self, name)?;
@@ -284,6 +294,7 @@ impl<'b, H: Host> HostCall<'b, H> {
     /// as it is now.
     pub(crate) fn suspended_output(&mut self) -> Result<Output<'b>, HostError> {
         let range = self.state.suspension.output;
+        self.output = range;
         match self.memory.take() {
             Some(memory) => range.of_mut(memory).map(Output::new),
             // A function that has no memory has no output either.

@@ -119,18 +119,12 @@ impl CallState {
         }
     }
 
-    /// Begins to time a host call, and says whether the call may go on; nothing without a deadline.
+    /// Begins to time a host call, and says whether the call may go on.
     #[cold]
     #[inline(never)]
-    pub(crate) fn begin_watch<H>(
-        &mut self,
-        context: &PluginContext<H>,
-    ) -> Result<Option<u64>, HostError> {
-        if !self.pace.has_deadline() {
-            return Ok(None);
-        }
+    pub(crate) fn begin_watch<H>(&mut self, context: &PluginContext<H>) -> Result<u64, HostError> {
         self.check(context)?;
-        Ok(Some(self.pace.last_us()))
+        Ok(self.pace.last_us())
     }
 
     /// Ends the timing of a host call, and says whether the call may go on.

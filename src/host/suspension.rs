@@ -14,7 +14,9 @@ pub(crate) struct Suspension {
     pub(crate) possible: bool,
     /// The fuel at which the call is paused.
     pub(crate) pause_at: u64,
-    /// Where in guest memory the running host call has its output.
+    /// When the call was paused, if it is.
+    pub(crate) paused_at: Option<u64>,
+    /// Where in guest memory the host call has its output that the guest waits for.
     pub(crate) output: Range,
     /// The host call that the guest waits for.
     pub(crate) pending: Option<PendingCall>,
@@ -46,6 +48,7 @@ impl Default for Suspension {
             can_pause: false,
             possible: false,
             pause_at: u64::MAX,
+            paused_at: None,
             output: Range::EMPTY,
             pending: None,
             callee: None,

@@ -2,7 +2,7 @@
 
 use crate::support::{all_granted, config, wat};
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering},
 };
 use wasm_runtime::{
@@ -164,7 +164,8 @@ impl Bench {
     }
 
     pub fn load(&self, name: &str, config: WasmInstanceConfig) -> Arc<WasmPluginInstance> {
-        self.registry.load(name, &wat(WAITER), config).unwrap();
+        static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+        self.registry.load(name, WASM.get_or_init(|| wat(WAITER)), config).unwrap();
         self.registry.get(name).unwrap()
     }
 

@@ -4,8 +4,7 @@
 //! 100,000.
 
 use super::bench::{Bench, args, granted};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use rand_core::RngCore;
+use proptest::prelude::*;
 use std::sync::Arc;
 use wasm_runtime::{
     CancelToken, ErrorKind, PluginCall, Progress, WasmInstanceConfig, WasmPluginInstance,
@@ -21,7 +20,10 @@ enum Kind {
     /// Ends with this number.
     Spin(i32),
     /// Waits this often.
-    Wait { left: i32, sum: i32 },
+    Wait {
+        left: i32,
+        sum: i32,
+    },
     Trap,
 }
 
@@ -178,12 +180,10 @@ impl World {
         }
     }
 
-    fn step(&mut self, random: &mut TestRng) {
-        let plugin = random.next_u32() as usize % PLUGINS;
-        let number = (random.next_u32() % 200 + 1) as i32;
-        let any = random.next_u32() as usize;
-        let at = any.checked_rem(self.calls.len());
-        match (random.next_u32() % 16, at) {
+    fn step(&mut self, Step { what, which, number }: Step) {
+        let plugin = which % PLUGINS;
+        let at = which.checked_rem(self.calls.len());
+        match (what, at) {
             (0, _) => self.load(plugin),
             (1, _) if number < 40 => self.unload(plugin),
             (1..=3, _) => self.start(plugin, Kind::Spin(number)),
@@ -208,7 +208,7 @@ impl World {
             (8, Some(at)) => self.drop_call(at),
             (9 | 10, Some(at)) => self.complete(at, number),
             (11, _) => self.dead.iter().for_each(|token| assert!(!token.cancel())),
-            (12.., Some(at)) => self.run(at, u64::from(random.next_u32() % 1_500) + 1),
+            (12.., Some(at)) => self.run(at, 8 * number as u64),
             _ => {}
         }
         self.check();
@@ -243,18 +243,33 @@ impl World {
     }
 }
 
-#[test]
-fn any_sequence_of_start_run_complete_cancel_drop_and_unload_is_as_the_model_says() {
-    let sequences = std::env::var("SEQUENCES").map_or(300, |n| n.parse().unwrap());
-    let mut runner = TestRunner::new_with_rng(
-        Config::default(),
-        TestRng::from_seed(RngAlgorithm::ChaCha, &[5; 32]),
-    );
-    for _ in 0..sequences {
-        let random = &mut runner.new_rng();
+/// What is done, to which plugin or call, and with which number.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    what: u8,
+    which: usize,
+    number: i32,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let parts = (0..18_u8, 0..12_usize, 1..200_i32);
+    parts.prop_map(|(what, which, number)| Step { what, which, number })
+}
+
+fn sequences() -> u32 {
+    std::env::var("SEQUENCES").map_or(300, |n| n.parse().unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(sequences()))]
+
+    #[test]
+    fn any_sequence_of_start_run_complete_cancel_drop_and_unload_is_as_the_model_says(
+        steps in prop::collection::vec(step(), 0..80),
+    ) {
         let mut world = World::new();
         world.load(0);
-        (0..60).for_each(|_| world.step(random));
+        steps.into_iter().for_each(|step| world.step(step));
         world.finish();
     }
 }
