@@ -21,11 +21,12 @@ pub struct WasmInstanceConfig {
     pub enable_fuel: bool,
     /// Whether `timeout_ms` applies. Default: yes.
     pub enable_epochs: bool,
-    /// How soon after its deadline a call should be noticed, in milliseconds. Default: 10.
+    /// How soon after its deadline a call is to be noticed, in milliseconds. Default: 10.
     ///
-    /// Has no effect yet. The clock is read at the end of each slice of 40,000 fuel, and a timeout
-    /// counts from the end of the first: some 15 µs on a server core, 40 ms where the guest runs at
-    /// one unit of fuel a microsecond.
+    /// How much fuel goes by between two looks at the clock follows the speed that the guest was
+    /// measured to have, from 100 to 160,000, so that there are eight in this time. 0 means as often
+    /// as that. One instruction over much memory, and a host function that does not look itself, are
+    /// not interrupted.
     pub epoch_interval_ms: u64,
     /// The tenant the plugin belongs to: 1 to 128 bytes. Default: `"default"`.
     pub tenant: String,

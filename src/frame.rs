@@ -8,8 +8,9 @@
 
 use crate::{
     Error, HostResult, WasmPluginInstance, WasmValues,
-    engine::{Bytes, CallLimits, Evidence, Failure, Outer, Sandbox, Stop, Task},
-    host::{Host, HostCall, HostError, NestedOutcome, finish_call_plugin},
+    audit::Recorded,
+    engine::{Bytes, CallLimits, Evidence, Failure, Sandbox, Stop, Task},
+    host::{Chain, Host, HostCall, HostError, NestedOutcome, finish_call_plugin},
     pool::Seat,
     sync::Arc,
 };
@@ -36,17 +37,9 @@ pub(crate) struct Plan {
     pub(crate) index: usize,
     /// The arguments, and later the results; nothing for a function of the byte convention.
     pub(crate) values: Option<Box<WasmValues>>,
-    pub(crate) limits: CallLimits<'static>,
-    /// What the call has from those that led to it.
-    pub(crate) outer: Option<Outer>,
+    pub(crate) limits: CallLimits,
     /// Whether it can be paused and suspended.
     pub(crate) can_pause: bool,
-}
-
-impl Plan {
-    fn limits(&self) -> CallLimits<'_> {
-        CallLimits { outer: self.outer.as_ref(), ..self.limits.clone() }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,8 +106,11 @@ impl<H: Host> Frame<H> {
         self.used
     }
 
-    pub(crate) fn outer(&self) -> Option<&Outer> {
-        self.plan.outer.as_ref()
+    /// Makes the call one of those that led to it.
+    pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
+        if let Some(sandbox) = self.seat.as_deref_mut() {
+            sandbox.enter(chain, recorded);
+        }
     }
 
     /// Whether the input has been handed over.
@@ -171,6 +167,9 @@ impl<H: Host> Frame<H> {
         }
     }
 
+    // Out of line, as what follows: what they need of native stack is given back before a guest runs,
+    // which may be one of several on it.
+    #[inline(never)]
     fn begin_start(&mut self) -> Result<Option<Run>, Failure> {
         let sandbox = self.seat.as_deref_mut().ok_or_else(no_sandbox)?;
         match sandbox.start_task()? {
@@ -183,10 +182,11 @@ impl<H: Host> Frame<H> {
         Ok(None)
     }
 
+    #[inline(never)]
     fn begin_call(&mut self, input_len: usize) -> Result<Option<Run>, Failure> {
         let sandbox = self.seat.as_deref_mut().ok_or_else(no_sandbox)?;
         self.plan.limits.fuel = self.plugin.begin_spending(self.plan.limits.fuel);
-        sandbox.begin_task(&self.plan.limits(), self.plan.can_pause);
+        sandbox.begin_task(&self.plan.limits, self.plan.can_pause);
         self.phase = Phase::Running;
         self.task = Some(match &self.plan.values {
             Some(args) => sandbox.values_task(self.plan.index, args)?,
@@ -227,6 +227,7 @@ impl<H: Host> Frame<H> {
     }
 
     /// Takes over the callee that the sandbox waits for; if it waits for the host, so does the frame.
+    #[inline(never)]
     fn wait(&mut self, left: &mut u64) -> Option<Run> {
         let callee = self.seat.as_deref_mut().and_then(Sandbox::take_callee);
         match callee.map(<Box<dyn core::any::Any + Send>>::downcast::<Callee<H>>) {
@@ -243,6 +244,7 @@ impl<H: Host> Frame<H> {
     }
 
     /// Runs the callee, if there is one, and answers its caller once it has ended.
+    #[inline(never)]
     fn advance_callee(&mut self, left: &mut u64) -> Option<Run> {
         let callee = self.callee.as_deref_mut()?;
         let before = callee.frame.used;
@@ -253,11 +255,9 @@ impl<H: Host> Frame<H> {
         let Run::Ended(result) = run else {
             return Some(run);
         };
-        let (spent, outcome) = callee.frame.end_nested(result);
+        let recorded = self.seat.as_deref().map(Sandbox::recorded)?;
+        let (spent, outcome) = callee.frame.end_nested(result, recorded);
         let mut answer = core::mem::take(&mut callee.answer);
-        if let (Some(sandbox), Some(outer)) = (self.seat.as_deref(), callee.frame.outer()) {
-            sandbox.recorded().set_to(Some(&outer.recorded));
-        }
         self.callee = None;
         let charged = self.answer(|call| {
             let mut out = call.suspended_output()?;
@@ -305,11 +305,17 @@ impl<H: Host> Frame<H> {
         }
     }
 
-    /// Ends a call that another plugin made, and says what it spent and how it ended.
-    pub(crate) fn end_nested(&mut self, result: Result<(), Failure>) -> (u64, NestedOutcome) {
+    /// Ends a call that another plugin made, and says what it spent and how it ended; the caller's
+    /// count of decisions that went to the audit ring goes on where this one's ends.
+    pub(crate) fn end_nested(
+        &mut self,
+        result: Result<(), Failure>,
+        recorded: &Recorded,
+    ) -> (u64, NestedOutcome) {
         let debug_mode = self.plugin.config().debug_mode;
         let function = debug_mode.then(|| Box::<str>::from(self.function()));
-        let (spent, evidence) = self.end(result.as_ref().copied(), debug_mode);
+        let (spent, evidence) =
+            self.end_and_tell(result.as_ref().copied(), debug_mode, Some(recorded));
         let outcome = result.map_err(|failure| {
             let reason = crate::nested::reason(&failure);
             if let (Some(evidence), Some(function)) = (evidence, function) {
@@ -327,6 +333,16 @@ impl<H: Host> Frame<H> {
         result: Result<(), &Failure>,
         is_reported: bool,
     ) -> (u64, Option<Box<Evidence>>) {
+        self.end_and_tell(result, is_reported, None)
+    }
+
+    #[inline(never)]
+    fn end_and_tell(
+        &mut self,
+        result: Result<(), &Failure>,
+        is_reported: bool,
+        told: Option<&Recorded>,
+    ) -> (u64, Option<Box<Evidence>>) {
         let phase = core::mem::replace(&mut self.phase, Phase::Ended);
         // What the calls below had goes back first: the native order of things.
         self.callee = None;
@@ -336,7 +352,7 @@ impl<H: Host> Frame<H> {
         };
         match phase {
             Phase::Starting => sandbox.end_start_task(result),
-            Phase::Running => sandbox.end_task(&self.plan.limits(), result),
+            Phase::Running => sandbox.end_task(result),
             Phase::Fresh | Phase::Ready | Phase::Ended => {}
         }
         let spent = sandbox.spent();
@@ -346,13 +362,17 @@ impl<H: Host> Frame<H> {
             self.plugin.end_spending(self.plan.limits.fuel.saturating_sub(spent));
         }
         if let Err(failure) = result {
-            let recorded = self.plan.outer.as_ref().map(|outer| &outer.recorded);
+            let recorded = sandbox.is_nested().then(|| sandbox.recorded());
             let function = match phase {
                 Phase::Starting => "",
                 _ => self.plugin.export_at(self.plan.index),
             };
             self.plugin.record_failure(function, spent, failure, recorded);
         }
+        if let Some(told) = told {
+            told.set_to(Some(sandbox.recorded()));
+        }
+        sandbox.leave();
         let seat = self.seat.take().filter(|_| phase != Phase::Fresh);
         self.plugin.put_back(self.slot, seat);
         panic.resume();
@@ -366,7 +386,10 @@ impl<H: Host> Drop for Frame<H> {
             Phase::Ended => {}
             // A sandbox whose start function has not run is none.
             Phase::Fresh => self.plugin.put_back(self.slot, None),
-            Phase::Ready => self.plugin.put_back(self.slot, self.seat.take()),
+            Phase::Ready => {
+                self.seat.as_deref_mut().into_iter().for_each(Sandbox::leave);
+                self.plugin.put_back(self.slot, self.seat.take());
+            }
             // Whoever lets go of a call in its midst cancels it.
             Phase::Starting | Phase::Running => {
                 self.end(Err(&Failure::Cancelled), false);

@@ -7,6 +7,7 @@
 //!
 //! - Load and call: [`WasmPluginRegistry`], [`WasmPluginInstance`], [`PluginFunction`],
 //!   [`PluginLease`].
+//! - Stay in charge: [`PluginCall`] runs a call piece by piece, [`CancelToken`] stops one.
 //! - Say what a plugin may do: [`WasmInstanceConfig`], [`WasmPluginCapabilities`],
 //!   [`ModuleLimits`].
 //! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions

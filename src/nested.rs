@@ -3,10 +3,9 @@
 
 use crate::{
     ErrorKind, TrapCode, WasmPluginInstance,
-    audit::Recorded,
-    engine::{Bytes, CallLimits, Failure, Outer},
+    engine::{Bytes, CallLimits, Failure},
     frame::{Callee, Frame, Plan, Run},
-    host::{ChainEnd, Host, HostError, Nested, NestedFailure, NestedLimits, NestedResult},
+    host::{ChainEnd, Host, HostError, Nested, NestedFailure, NestedResult},
     report,
     sync::Arc,
 };
@@ -28,10 +27,7 @@ impl<H: Host> WasmPluginInstance<H> {
         let fuel = nested.limits.pause_after.unwrap_or(u64::MAX);
         let mut bytes = Bytes { input: nested.input, answer, max_answer_bytes };
         if let Run::Ended(result) = frame.run(fuel, &mut bytes) {
-            let (spent, outcome) = frame.end_nested(result);
-            if let Some(outer) = frame.outer() {
-                nested.limits.recorded.set_to(Some(&outer.recorded));
-            }
+            let (spent, outcome) = frame.end_nested(result, nested.limits.recorded);
             return NestedResult::Ended { spent, outcome };
         }
         let input = match frame.has_placed_input() {
@@ -43,19 +39,28 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// The call, in a sandbox of its own.
+    // Out of line: what it needs of native stack is given back before the callee runs.
+    #[inline(never)]
     fn nested_frame(self: &Arc<Self>, nested: &Nested<'_>) -> Result<Frame<H>, NestedFailure> {
-        let outer = self.outer(&nested.limits)?;
+        let limits = &nested.limits;
+        let chain = limits.chain.extend(&limits.caller, self.context.id, limits.max_depth);
+        let chain = chain.map_err(|end| match end {
+            ChainEnd::TooDeep => NestedFailure::LimitReached,
+            ChainEnd::Cycle => NestedFailure::refused(0),
+        })?;
         let (index, limits) = self.prepare(nested)?;
         // A callee that is busy or gone is a status for the caller: no words, so no allocation.
         let place = self.try_take_out().map_err(|kind| unavailable(kind, None))?;
         let can_pause = nested.limits.pause_after.is_some();
-        let plan = Plan { index, values: None, limits, outer: Some(outer), can_pause };
+        let plan = Plan { index, values: None, limits, can_pause };
         let frame = Frame::new(Arc::clone(self), place, plan);
-        frame.map_err(|error| unavailable(error.kind(), error.trap_code()))
+        let mut frame = frame.map_err(|error| unavailable(error.kind(), error.trap_code()))?;
+        frame.enter(chain, nested.limits.recorded);
+        Ok(frame)
     }
 
     /// Finds the function and what it may use.
-    fn prepare(&self, nested: &Nested<'_>) -> Result<(usize, CallLimits<'static>), NestedFailure> {
+    fn prepare(&self, nested: &Nested<'_>) -> Result<(usize, CallLimits), NestedFailure> {
         let limits = &nested.limits;
         let (index, function) = self.export(nested.function).ok_or(NestedFailure::NotFound)?;
         if !report::is_byte_function(&function.params, &function.results) {
@@ -72,20 +77,9 @@ impl<H: Host> WasmPluginInstance<H> {
             tag: limits.tag,
             slice_fuel: limits.slice_fuel,
             whole: false,
-            outer: None,
+            outer_deadline_us: limits.deadline_us,
         };
         Ok((index, limits))
-    }
-
-    fn outer(&self, limits: &NestedLimits<'_>) -> Result<Outer, NestedFailure> {
-        let chain = limits.chain.extend(&limits.caller, self.context.id, limits.max_depth);
-        let chain = chain.map_err(|end| match end {
-            ChainEnd::TooDeep => NestedFailure::LimitReached,
-            ChainEnd::Cycle => NestedFailure::refused(0),
-        })?;
-        let outer = Outer { deadline_us: limits.deadline_us, chain, recorded: Recorded::default() };
-        outer.recorded.set_to(Some(limits.recorded));
-        Ok(outer)
     }
 }
 

@@ -36,7 +36,7 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     code: RwLock<Option<Arc<Code<H>>>>,
     pool: Pool<Sandbox<H>, SlotCounts>,
     /// What a call may use that nothing narrows.
-    limits: CallLimits<'static>,
+    limits: CallLimits,
     ready: AtomicBool,
     trapped: AtomicBool,
     unloaded: AtomicBool,

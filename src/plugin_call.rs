@@ -113,7 +113,7 @@ impl<H: Host> WasmPluginInstance<H> {
     ) -> Result<PluginCall<H>, Error> {
         let limits = CallLimits { whole: false, ..self.narrowed_limits(&options) };
         let values = values.map(Box::new);
-        let plan = Plan { index, values, limits, outer: None, can_pause: true };
+        let plan = Plan { index, values, limits, can_pause: true };
         let place = self.take_out()?;
         let frame = Frame::new(Arc::clone(self), place, plan)?;
         Ok(PluginCall { inner: Box::new(Inner { frame, options, input, answer: Vec::new() }) })

@@ -45,22 +45,22 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Begins a call that may take `timeout_us` (0 = for ever), with a first slice of `slice_fuel`
-    /// and none over `max_slice_fuel`.
+    /// Begins a call that may take `timeout_us` (0 = for ever) and must have ended by
+    /// `outer_deadline_us`, with a first slice of `slice_fuel` and none over `max_slice_fuel`.
     #[inline]
-    pub(crate) fn begin(&mut self, slice_fuel: u64, max_slice_fuel: u64, timeout_us: u64) {
+    pub(crate) fn begin(
+        &mut self,
+        (slice_fuel, max_slice_fuel): (u64, u64),
+        timeout_us: u64,
+        outer_deadline_us: Option<u64>,
+    ) {
         self.slice_fuel = slice_fuel;
         self.max_slice_fuel = max_slice_fuel;
         self.timeout_us = timeout_us;
-        self.deadline_us = None;
+        self.deadline_us = outer_deadline_us;
         self.timed_from = None;
         self.look_at = 0;
         self.first = None;
-    }
-
-    /// Says when the call that led to this one must have ended.
-    pub(crate) fn set_outer_deadline(&mut self, deadline_us: Option<u64>) {
-        self.deadline_us = deadline_us;
     }
 
     /// Times the call from its first instruction on.

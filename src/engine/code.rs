@@ -74,11 +74,7 @@ impl<H: Host> Code<H> {
     }
 
     /// What a call that the host makes may use.
-    pub(crate) fn limits(
-        &self,
-        config: &WasmInstanceConfig,
-        options: &CallOptions,
-    ) -> CallLimits<'static> {
+    pub(crate) fn limits(&self, config: &WasmInstanceConfig, options: &CallOptions) -> CallLimits {
         let fuel = config.capabilities.fuel_limit;
         let fuel = options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel));
         let timeout_us = config.call_timeout_us(options);
@@ -89,7 +85,7 @@ impl<H: Host> Code<H> {
             tag: options.tag,
             slice_fuel: SLICE_FUEL,
             whole,
-            outer: None,
+            outer_deadline_us: None,
         }
     }
 

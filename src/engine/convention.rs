@@ -6,10 +6,11 @@
 use super::{
     failure::{BadAnswer, Failure},
     run::run_typed,
+    step::{Answer, At, Stop, Typed, step},
     store::StoreData,
 };
 use alloc::vec::Vec;
-use wasmi::{Func, Instance, Memory, Store, TypedFunc, Val};
+use wasmi::{Instance, Memory, Store, TypedFunc};
 
 /// The smallest status; a lower answer is a pointer and a length.
 const MIN_STATUS: i64 = -4095;
@@ -86,14 +87,18 @@ impl Convention {
     }
 
     /// Begins the same, one function at a time: `input_len` bytes will be handed to `function`.
-    pub(super) fn begin(self, function: Func, input_len: usize) -> Result<Exchange, Failure> {
+    pub(super) fn begin(
+        self,
+        function: TypedFunc<(i32, i32), i64>,
+        input_len: usize,
+    ) -> Result<Exchange, Failure> {
         let len = self::input_len(input_len)?;
-        let (stage, values) = match len {
+        let stage = match len {
             // An empty input is placed nowhere.
-            0 => (Stage::Call, [Val::I32(0), Val::I32(0), Val::I64(0)]),
-            len => (Stage::Allocate, [Val::I32(len), Val::I32(0), Val::I32(0)]),
+            0 => Stage::Call(Typed::new(function, (0, 0)), At::Begin),
+            len => Stage::Allocate(Typed::new(self.alloc, len), At::Begin),
         };
-        Ok(Exchange { convention: self, function, stage, values, input: (0, len), ended: Ok(()) })
+        Ok(Exchange { convention: self, function, stage, input: (0, len), ended: Ok(()) })
     }
 
     /// Puts the input where the guest wants it.
@@ -153,10 +158,8 @@ impl Convention {
 /// An exchange that is left and gone on with between its functions, and inside of them.
 pub(super) struct Exchange {
     convention: Convention,
-    function: Func,
+    function: TypedFunc<(i32, i32), i64>,
     stage: Stage,
-    /// Two arguments and a result.
-    values: [Val; 3],
     /// Where the guest has the input, and how long it is.
     input: (i32, i32),
     /// How the exchange ends once everything is freed.
@@ -164,97 +167,83 @@ pub(super) struct Exchange {
 }
 
 /// Which function of an exchange is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    Allocate,
-    Call,
-    /// Frees the input; the answer, if there is one to free, is still to come.
-    FreeInput([u32; 2]),
-    FreeAnswer,
-}
-
-/// How much of an exchange has been done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exchanged {
-    Some,
-    All,
+    Allocate(Typed<i32, i32>, At<Typed<i32, i32>>),
+    Call(Typed<(i32, i32), i64>, At<Typed<(i32, i32), i64>>),
+    /// Frees something; behind it, there may be this to free.
+    Free(Typed<(i32, i32), ()>, At<Typed<(i32, i32), ()>>, Option<(i32, i32)>),
 }
 
 impl Exchange {
     pub(super) fn has_placed_input(&self) -> bool {
-        self.stage != Stage::Allocate
+        !matches!(self.stage, Stage::Allocate(..))
     }
 
-    /// The function that is called now, its arguments, and room for its results.
-    pub(super) fn calls(&mut self) -> (Func, &[Val], &mut [Val]) {
-        let Self { convention, function, stage, values, .. } = self;
-        let (args, result) = values.split_at_mut(2);
-        match (stage, convention.free) {
-            (Stage::FreeInput(_) | Stage::FreeAnswer, Some(free)) => (*free.func(), args, &mut []),
-            (Stage::Allocate, _) => {
-                (*convention.alloc.func(), args.get(..1).unwrap_or_default(), result)
-            }
-            _ => (*function, args, result),
-        }
-    }
-
-    /// Takes what the function has returned, and turns to the next.
+    /// Runs until the exchange is through, has to wait, or has spent what it may.
     pub(super) fn advance<H>(
         &mut self,
         store: &mut Store<StoreData<H>>,
+        answer: &mut Answer,
         bytes: &mut Bytes<'_>,
-    ) -> Result<Exchanged, Failure> {
-        let free_next = match self.stage {
-            Stage::Allocate => {
-                let ptr = self.values[2].i32().unwrap_or(0);
-                self.convention.place(store, ptr, bytes.input)?;
-                self.input.0 = ptr;
-                self.values = [Val::I32(ptr), Val::I32(self.input.1), Val::I64(0)];
-                self.stage = Stage::Call;
-                return Ok(Exchanged::Some);
+    ) -> Result<Stop, Failure> {
+        loop {
+            let stop = match &mut self.stage {
+                Stage::Allocate(call, at) => step(store, call, at, answer)?,
+                Stage::Call(call, at) => step(store, call, at, answer)?,
+                Stage::Free(call, at, _) => step(store, call, at, answer)?,
+            };
+            if stop != Stop::Finished {
+                return Ok(stop);
             }
-            Stage::Call => {
-                let answer = self.values[2].i64().unwrap_or(0);
-                let answer = match status(answer) {
-                    Some(status) => {
-                        self.ended = Err(Failure::Status(status));
-                        [0, 0]
-                    }
-                    None => {
-                        let answer = halves(answer);
-                        self.ended = bytes.keep(self.convention.answer(store, answer)?);
-                        answer
-                    }
-                };
-                self.stage = Stage::FreeInput(answer);
-                self.input
+            match self.next(store, bytes)? {
+                Some(stage) => self.stage = stage,
+                None => return core::mem::replace(&mut self.ended, Ok(())).map(|()| stop),
             }
-            Stage::FreeInput([ptr, len]) => {
-                self.stage = Stage::FreeAnswer;
-                (ptr.cast_signed(), len.cast_signed())
-            }
-            Stage::FreeAnswer => return self.end(),
-        };
-        self.free(store, bytes, free_next)
+        }
     }
 
-    /// Has something freed, if it is there to free; else turns to the next.
-    fn free<H>(
+    /// Takes what the function has returned; returns what comes next.
+    fn next<H>(
         &mut self,
         store: &mut Store<StoreData<H>>,
         bytes: &mut Bytes<'_>,
-        (ptr, len): (i32, i32),
-    ) -> Result<Exchanged, Failure> {
-        let is_freed_already = self.stage == Stage::FreeAnswer && ptr == self.input.0;
-        if self.convention.free.is_none() || ptr == 0 || is_freed_already {
-            return self.advance(store, bytes);
+    ) -> Result<Option<Stage>, Failure> {
+        match &self.stage {
+            Stage::Allocate(call, _) => {
+                let ptr = call.result.unwrap_or(0);
+                self.convention.place(store, ptr, bytes.input)?;
+                self.input.0 = ptr;
+                Ok(Some(Stage::Call(Typed::new(self.function, self.input), At::Begin)))
+            }
+            Stage::Call(call, _) => {
+                let answer = call.result.unwrap_or(0);
+                let to_free = match status(answer) {
+                    Some(status) => {
+                        self.ended = Err(Failure::Status(status));
+                        None
+                    }
+                    None => {
+                        let [ptr, len] = halves(answer);
+                        self.ended = bytes.keep(self.convention.answer(store, [ptr, len])?);
+                        // One that is the input is freed once.
+                        let is_other = ptr.cast_signed() != self.input.0;
+                        is_other.then_some((ptr.cast_signed(), len.cast_signed()))
+                    }
+                };
+                Ok(self.free(Some(self.input), to_free))
+            }
+            Stage::Free(_, _, next) => Ok(self.free(*next, None)),
         }
-        (self.values[0], self.values[1]) = (Val::I32(ptr), Val::I32(len));
-        Ok(Exchanged::Some)
     }
 
-    fn end(&mut self) -> Result<Exchanged, Failure> {
-        core::mem::replace(&mut self.ended, Ok(())).map(|()| Exchanged::All)
+    /// What frees something, and then something else; nothing if there is nothing to free.
+    fn free(&self, first: Option<(i32, i32)>, then: Option<(i32, i32)>) -> Option<Stage> {
+        let free = self.convention.free?;
+        match (first.filter(|(ptr, _)| *ptr != 0), then.filter(|(ptr, _)| *ptr != 0)) {
+            (Some(first), then) => Some(Stage::Free(Typed::new(free, first), At::Begin, then)),
+            (None, Some(then)) => Some(Stage::Free(Typed::new(free, then), At::Begin, None)),
+            (None, None) => None,
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod rewrite;
 mod run;
 mod sandbox;
 mod signature;
+mod step;
 mod store;
 mod task;
 mod unwind;
@@ -27,8 +28,9 @@ pub(crate) use self::{
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},
     link::HostBody,
-    sandbox::{CallLimits, Outer, Sandbox},
-    task::{Stop, Task},
+    sandbox::{CallLimits, Sandbox},
+    step::Stop,
+    task::Task,
 };
 pub use self::{
     link::{HostParam, HostResult, IntoHostFunction},

@@ -12,8 +12,7 @@ use super::{
 };
 use crate::{
     CallOptions, ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
-    audit::Recorded,
-    host::{Chain, Host, PluginContext},
+    host::{Host, PluginContext},
     schedule::First,
     stats::{SlotCounts, Stop},
     sync::Arc,
@@ -27,34 +26,16 @@ use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc, Val};
 const TIMED_EVERY: u32 = 256;
 
 /// What a call may use.
-#[derive(Debug, Clone)]
-pub(crate) struct CallLimits<'c> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallLimits {
     pub(crate) fuel: u64,
     pub(crate) timeout_us: u64,
+    /// When the call that led to it must have ended, if there is one and that is known.
+    pub(crate) outer_deadline_us: Option<u64>,
     pub(crate) tag: u64,
     pub(crate) slice_fuel: u64,
     /// Whether there is nothing to look at between the slices.
     pub(crate) whole: bool,
-    /// What a nested call has from those that led to it.
-    pub(crate) outer: Option<&'c Outer>,
-}
-
-/// What the callers of a nested call leave it.
-#[derive(Debug)]
-pub(crate) struct Outer {
-    /// When the caller's own call must have ended.
-    pub(crate) deadline_us: Option<u64>,
-    /// The calls that led to it.
-    pub(crate) chain: Chain,
-    /// How many decisions of its callers went to the audit ring, and of its own, once it has ended.
-    pub(crate) recorded: Recorded,
-}
-
-impl CallLimits<'_> {
-    /// How many decisions of a nested call's callers went to the audit ring.
-    pub(crate) fn recorded(&self) -> Option<&Recorded> {
-        self.outer.map(|outer| &outer.recorded)
-    }
 }
 
 /// An instance with a store of its own, linked and started.
@@ -205,7 +186,7 @@ impl<H: Host> Sandbox<H> {
         index: usize,
         args: &[WasmValue],
         results: &mut WasmValues,
-        limits: &CallLimits<'_>,
+        limits: &CallLimits,
     ) -> Result<(), Failure> {
         self.in_call(limits, |sandbox| sandbox.run_values(index, args, results))
     }
@@ -216,7 +197,7 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         index: usize,
         params: P,
-        limits: &CallLimits<'_>,
+        limits: &CallLimits,
     ) -> Result<R, Failure> {
         self.in_call(limits, |sandbox| {
             let function = sandbox.resolve::<P, R>(index)?;
@@ -229,7 +210,7 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         index: usize,
         input: &(impl Input + ?Sized),
-        limits: &CallLimits<'_>,
+        limits: &CallLimits,
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.in_call(limits, |sandbox| {
@@ -244,19 +225,19 @@ impl<H: Host> Sandbox<H> {
     #[inline]
     fn in_call<T>(
         &mut self,
-        limits: &CallLimits<'_>,
+        limits: &CallLimits,
         body: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.store.data().call.counts.cancel.begin();
         self.begin(limits);
         match body(self) {
             Ok(value) => {
-                self.end_call(limits);
+                self.end_call();
                 self.midway = false;
                 Ok(value)
             }
             Err(failure) => {
-                self.fail_call(limits, &failure);
+                self.fail_call(&failure);
                 Err(failure)
             }
         }
@@ -264,26 +245,23 @@ impl<H: Host> Sandbox<H> {
 
     #[cold]
     #[inline(never)]
-    fn fail_call(&mut self, limits: &CallLimits<'_>, failure: &Failure) {
-        self.end_call(limits);
+    fn fail_call(&mut self, failure: &Failure) {
+        self.end_call();
         self.count_stop(failure);
         self.store.data_mut().caught.resume();
     }
 
     // Always, as `begin`: a call in between is a tenth of what the library adds to a call.
     #[inline(always)]
-    pub(super) fn end_call(&mut self, limits: &CallLimits<'_>) {
+    pub(super) fn end_call(&mut self) {
         let us = self.end();
-        let call = &mut self.store.data_mut().call;
+        let call = &self.store.data().call;
         call.counts.cancel.end();
         call.counts.latencies.add(us);
-        if let Some(outer) = limits.outer {
-            call.end_nested(&outer.recorded);
-        }
     }
 
     #[inline(always)]
-    pub(super) fn begin(&mut self, limits: &CallLimits<'_>) {
+    pub(super) fn begin(&mut self, limits: &CallLimits) {
         self.midway = true;
         let StoreData { context, call, .. } = self.store.data_mut();
         call.begin(limits.tag);
@@ -291,11 +269,8 @@ impl<H: Host> Sandbox<H> {
             true => limits.fuel,
             false => limits.slice_fuel.min(call.counts.stride.fuel()),
         };
-        call.pace.begin(slice_fuel, limits.slice_fuel, limits.timeout_us);
-        if let Some(outer) = limits.outer {
-            call.begin_nested(&outer.chain, &outer.recorded);
-            call.pace.set_outer_deadline(outer.deadline_us);
-        }
+        let slices = (slice_fuel, limits.slice_fuel);
+        call.pace.begin(slices, limits.timeout_us, limits.outer_deadline_us);
         call.whole = slice_fuel >= limits.fuel;
         if self.calls.is_multiple_of(TIMED_EVERY) {
             let first = match self.code.has_start {
@@ -337,7 +312,10 @@ impl<H: Host> Sandbox<H> {
 
     /// Resolves the typed form of a function once.
     #[inline]
-    fn resolve<P: Params, R: Results>(&mut self, index: usize) -> Result<TypedFunc<P, R>, Failure> {
+    pub(super) fn resolve<P: Params, R: Results>(
+        &mut self,
+        index: usize,
+    ) -> Result<TypedFunc<P, R>, Failure> {
         let known = self.typed.get(index).and_then(Option::as_ref);
         if let Some(typed) = known.and_then(|any| any.downcast_ref::<TypedFunc<P, R>>()) {
             return Ok(*typed);

@@ -1,11 +1,12 @@
 //! A call that can be left and gone on with, as often as whoever runs it wants.
 
 use super::{
-    convention::{Bytes, Exchange, Exchanged},
+    convention::{Bytes, Exchange},
     failure::{BadAnswer, Failure, HostStop},
     link::{HostResult, perform},
-    run::{next_slice, stopped},
+    run::stopped,
     sandbox::{CallLimits, Sandbox, no_such_export},
+    step::{Answer, At, Call, Ended, Outcome, Stop, step},
     store::StoreData,
     unwind::Caught,
     values::{lift, lower, placeholder},
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     ValueType, WasmValue, WasmValues,
     audit::Recorded,
-    host::{Host, HostCall, HostError, Suspension},
+    host::{Chain, Host, HostCall, HostError, Suspension},
     value::MAX_VALUES,
 };
 use alloc::boxed::Box;
@@ -25,15 +26,14 @@ use wasmi::{
 /// A call of a sandbox, and where it is.
 pub(crate) struct Task {
     work: Work,
-    at: At,
     /// What the host call it waits for has answered.
-    answer: Option<Result<Option<Val>, HostStop>>,
+    answer: Answer,
 }
 
 /// What is to be called.
 enum Work {
     /// A function, with its arguments and room for its results.
-    Values(Box<Values>),
+    Values(Box<Values>, At<Values>),
     /// The functions that hand over bytes and take an answer, one after another.
     Bytes(Exchange),
 }
@@ -45,46 +45,77 @@ struct Values {
     args: usize,
 }
 
-/// Where the function is that is called now.
-enum At {
-    Begin,
-    OutOfFuel(ResumableCallOutOfFuel),
-    /// In a host call. Nothing but the result is left to come where there is no guest to go on with:
-    /// the function is the host's, or called it last.
-    Waiting(Option<ResumableCallHostTrap>),
+impl Values {
+    fn parts(&mut self) -> (&[Val], &mut [Val]) {
+        let (args, results) = self.values.split_at_mut_checked(self.args).unwrap_or_default();
+        (args, results)
+    }
 }
 
-/// Why a task does not run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
-    Finished,
-    /// It has spent what it may for now.
-    Paused,
-    /// It waits for the answer of a host call.
-    Waiting,
+impl Call for Values {
+    type OutOfFuel = ResumableCallOutOfFuel;
+    type HostTrap = ResumableCallHostTrap;
+
+    fn begin<H>(&mut self, store: &mut Store<StoreData<H>>) -> Outcome<Self> {
+        let function = self.function;
+        let (args, results) = self.parts();
+        function.call_resumable(store, args, results).map(untyped)
+    }
+
+    fn resume<H>(
+        &mut self,
+        store: &mut Store<StoreData<H>>,
+        call: ResumableCallOutOfFuel,
+    ) -> Outcome<Self> {
+        call.resume(store, self.parts().1).map(untyped)
+    }
+
+    fn answer<H>(
+        &mut self,
+        store: &mut Store<StoreData<H>>,
+        call: ResumableCallHostTrap,
+        value: Option<&Val>,
+    ) -> Outcome<Self> {
+        call.resume(store, value.map_or(&[], core::slice::from_ref), self.parts().1).map(untyped)
+    }
+
+    fn set_result(&mut self, value: Option<&Val>) {
+        if let (Some(result), Some(value)) = (self.parts().1.first_mut(), value) {
+            *result = value.clone();
+        }
+    }
+
+    fn required_fuel(call: &ResumableCallOutOfFuel) -> u64 {
+        call.required_fuel()
+    }
+
+    fn host_error(call: &ResumableCallHostTrap) -> &wasmi::Error {
+        call.host_error()
+    }
+}
+
+fn untyped(call: ResumableCall) -> Ended<ResumableCallOutOfFuel, ResumableCallHostTrap> {
+    match call {
+        ResumableCall::Finished => Ended::Finished,
+        ResumableCall::OutOfFuel(call) => Ended::OutOfFuel(call),
+        ResumableCall::HostTrap(call) => Ended::HostTrap(call),
+    }
 }
 
 impl Task {
     fn new(work: Work) -> Self {
-        Self { work, at: At::Begin, answer: None }
+        Self { work, answer: None }
+    }
+
+    fn of_values(values: Values) -> Self {
+        Self::new(Work::Values(Box::new(values), At::Begin))
     }
 
     /// Whether the input has been handed over, so that it is not asked for again.
     pub(crate) fn has_placed_input(&self) -> bool {
         match &self.work {
-            Work::Values(_) => true,
+            Work::Values(..) => true,
             Work::Bytes(exchange) => exchange.has_placed_input(),
-        }
-    }
-
-    fn calls(&mut self) -> (Func, &[Val], &mut [Val]) {
-        match &mut self.work {
-            Work::Values(call) => {
-                let (args, results) =
-                    call.values.split_at_mut_checked(call.args).unwrap_or_default();
-                (call.function, args, results)
-            }
-            Work::Bytes(exchange) => exchange.calls(),
         }
     }
 }
@@ -96,7 +127,7 @@ impl<H: Host> Sandbox<H> {
             return Ok(None);
         };
         let values = Values { function: *function.func(), values: heapless::Vec::new(), args: 0 };
-        Ok(Some(Task::new(Work::Values(Box::new(values)))))
+        Ok(Some(Task::of_values(values)))
     }
 
     /// A call of an exported function with values, which must have its parameters' types.
@@ -115,21 +146,28 @@ impl<H: Host> Sandbox<H> {
             values.push(placeholder(*ty)).map_err(full)?;
         }
         let values = Values { function, values, args: args.len() };
-        Ok(Task::new(Work::Values(Box::new(values))))
+        Ok(Task::of_values(values))
     }
 
     /// A call of a function of the byte convention.
     pub(crate) fn bytes_task(&mut self, index: usize, input_len: usize) -> Result<Task, Failure> {
-        let function = *self.functions.get(index).ok_or_else(no_such_export)?;
-        let exchange = self
-            .convention
-            .ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?
-            .begin(function, input_len)?;
+        let convention = self.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?;
+        let exchange = convention.begin(self.resolve(index)?, input_len)?;
         Ok(Task::new(Work::Bytes(exchange)))
     }
 
+    /// Makes the sandbox run for the calls that led to it.
+    pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
+        self.store.data_mut().call.enter(chain, recorded);
+    }
+
+    /// Makes the sandbox forget the calls that led to it.
+    pub(crate) fn leave(&mut self) {
+        self.store.data_mut().call.leave();
+    }
+
     /// Begins a call that a task runs, under limits.
-    pub(crate) fn begin_task(&mut self, limits: &CallLimits<'_>, can_pause: bool) {
+    pub(crate) fn begin_task(&mut self, limits: &CallLimits, can_pause: bool) {
         self.begin(limits);
         let can_suspend = self.code().can_suspend();
         let call = &mut self.store.data_mut().call;
@@ -147,7 +185,10 @@ impl<H: Host> Sandbox<H> {
             call.suspension.pause_at = spent.saturating_add(fuel);
             call.check_cancelled().map_err(stopped)?;
             let paused_at = call.suspension.paused_at.take();
-            call.pace.resume(context.clock(), spent, paused_at).map_err(stopped)?;
+            // A callee that begins inside of its caller goes on with the time that that has.
+            if paused_at.is_some() || call.chain.is_empty() {
+                call.pace.resume(context.clock(), spent, paused_at).map_err(stopped)?;
+            }
         }
         Ok(())
     }
@@ -166,8 +207,8 @@ impl<H: Host> Sandbox<H> {
     }
 
     /// Ends a call that a task ran.
-    pub(crate) fn end_task(&mut self, limits: &CallLimits<'_>, result: Result<(), &Failure>) {
-        self.end_call(limits);
+    pub(crate) fn end_task(&mut self, result: Result<(), &Failure>) {
+        self.end_call();
         self.end_any_task(result);
     }
 
@@ -198,6 +239,11 @@ impl<H: Host> Sandbox<H> {
         self.store.data().call.pace.deadline_us()
     }
 
+    /// Whether it runs for another call.
+    pub(crate) fn is_nested(&self) -> bool {
+        !self.store.data().call.chain.is_empty()
+    }
+
     /// How many decisions of the call went to the audit ring.
     pub(crate) fn recorded(&self) -> &Recorded {
         &self.store.data().call.recorded
@@ -209,25 +255,16 @@ impl<H: Host> Sandbox<H> {
         task: &mut Task,
         bytes: &mut Bytes<'_>,
     ) -> Result<Stop, Failure> {
-        loop {
-            let store = &mut self.store;
-            match step(store, task)? {
-                Some(Stop::Finished) => match &mut task.work {
-                    Work::Values(_) => return Ok(Stop::Finished),
-                    Work::Bytes(exchange) => match exchange.advance(store, bytes)? {
-                        Exchanged::All => return Ok(Stop::Finished),
-                        Exchanged::Some => task.at = At::Begin,
-                    },
-                },
-                Some(stop) => return Ok(stop),
-                None => {}
-            }
+        let (store, answer) = (&mut self.store, &mut task.answer);
+        match &mut task.work {
+            Work::Values(call, at) => step(store, &mut **call, at, answer),
+            Work::Bytes(exchange) => exchange.advance(store, answer, bytes),
         }
     }
 
     /// The results of a task that has finished.
     pub(crate) fn results(&self, task: &Task) -> WasmValues {
-        let Work::Values(call) = &task.work else {
+        let Work::Values(call, _) = &task.work else {
             return WasmValues::new();
         };
         let results = call.values.get(call.args..).unwrap_or_default();
@@ -268,55 +305,6 @@ impl<H: Host> Sandbox<H> {
             Err(error) => Some(Err(stop_of(&error, pending.spec.index))),
         };
     }
-}
-
-/// Runs a task's function to the end of its slice. Nothing where it can go on at once.
-fn step<H: Host>(
-    store: &mut Store<StoreData<H>>,
-    task: &mut Task,
-) -> Result<Option<Stop>, Failure> {
-    let required = match &task.at {
-        At::OutOfFuel(call) => call.required_fuel(),
-        At::Waiting(_) if task.answer.is_none() => return Ok(Some(Stop::Waiting)),
-        At::Begin | At::Waiting(_) => 0,
-    };
-    if !next_slice(store, required)? {
-        return Ok(Some(Stop::Paused));
-    }
-    let answer = task.answer.take();
-    let at = core::mem::replace(&mut task.at, At::Begin);
-    let (function, args, results) = task.calls();
-    let call = match (at, answer) {
-        (At::Begin, _) => function.call_resumable(&mut *store, args, results),
-        (At::OutOfFuel(call), _) => call.resume(&mut *store, results),
-        (At::Waiting(_), Some(Err(stop))) => return Err(stop.into()),
-        (At::Waiting(Some(trap)), Some(Ok(value))) => {
-            trap.resume(&mut *store, value.as_slice(), results)
-        }
-        (At::Waiting(None), Some(Ok(value))) => {
-            if let (Some(result), Some(value)) = (results.first_mut(), value) {
-                *result = value;
-            }
-            return Ok(Some(Stop::Finished));
-        }
-        (waiting @ At::Waiting(_), None) => {
-            task.at = waiting;
-            return Ok(Some(Stop::Waiting));
-        }
-    };
-    let is_pending = store.data().call.suspension.pending.is_some();
-    match call {
-        Ok(ResumableCall::Finished) => return Ok(Some(Stop::Finished)),
-        Ok(ResumableCall::OutOfFuel(call)) => {
-            task.at = At::OutOfFuel(call);
-            return Ok(None);
-        }
-        Ok(ResumableCall::HostTrap(trap)) if is_pending => task.at = At::Waiting(Some(trap)),
-        Ok(ResumableCall::HostTrap(trap)) => return Err(trap.host_error().into()),
-        Err(_) if is_pending => task.at = At::Waiting(None),
-        Err(error) => return Err((&error).into()),
-    }
-    Ok(Some(Stop::Waiting))
 }
 
 /// Why a host call stops the guest.

@@ -49,7 +49,8 @@ fn call(
     let index = sandbox.code().find(function).unwrap();
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
     let whole = slice_fuel == u64::MAX;
-    let limits = CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, whole, outer: None };
+    let limits =
+        CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, whole, outer_deadline_us: None };
     let mut results = WasmValues::new();
     let result = sandbox.call_values(index, &args, &mut results, &limits);
     (sandbox.spent(), result.map(|()| results))

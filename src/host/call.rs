@@ -60,7 +60,7 @@ impl<'b, H: Host> HostCall<'b, H> {
 
     /// Begins the call: says whether it may go on, and when it began if it `is_watched` and there is
     /// a deadline.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn begin(&mut self, is_watched: bool) -> Result<Option<u64>, HostError> {
         self.state.check_cancelled()?;
         match is_watched && self.state.pace.has_deadline() {

@@ -59,31 +59,30 @@ impl CallState {
     #[inline]
     pub(crate) fn begin(&mut self, tag: u64) {
         self.tag = tag;
-        // What there is to forget comes from host calls, or from callers.
-        if !self.recent.is_empty() || !self.chain.is_empty() {
+        // What there is to forget comes from host calls.
+        if !self.recent.is_empty() {
             self.last_answer.clear();
             self.last_log.clear();
             self.recent.clear();
-            self.chain = Chain::default();
-            self.recorded.set_to(None);
+            if self.chain.is_empty() {
+                self.recorded.set_to(None);
+            }
         }
     }
 
-    /// Takes over what the callers of a nested call leave it: who they are, and how many decisions
-    /// of theirs went to the audit ring.
-    #[inline(never)]
-    pub(crate) fn begin_nested(&mut self, chain: &Chain, recorded: &Recorded) {
-        self.chain.clone_from(chain);
+    /// Takes over what the callers of a nested call leave it, before the sandbox runs for them: who
+    /// they are, and how many decisions of theirs went to the audit ring.
+    pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
+        self.chain = chain;
         self.recorded.set_to(Some(recorded));
     }
 
-    /// Ends a nested call: its callers learn how many decisions went to the audit ring, and nothing of
-    /// theirs is kept.
-    #[inline(never)]
-    pub(crate) fn end_nested(&mut self, recorded: &Recorded) {
-        recorded.set_to(Some(&self.recorded));
-        self.recorded.set_to(None);
-        self.chain = Chain::default();
+    /// Forgets the callers, once the sandbox has run for them.
+    pub(crate) fn leave(&mut self) {
+        if !self.chain.is_empty() {
+            self.chain = Chain::default();
+            self.recorded.set_to(None);
+        }
     }
 
     /// Ends a slice, after `spent` fuel, and says whether the call may go on.

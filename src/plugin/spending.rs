@@ -27,7 +27,7 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         function: &str,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Error> {
         match self.spend_limits(function, &self.limits, sandbox, call) {
             Ok(value) => Ok(value),
@@ -42,7 +42,7 @@ impl<H: Host> WasmPluginInstance<H> {
         function: &str,
         options: &CallOptions,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Error> {
         let narrowed = sandbox.code().limits(&self.context.config, options);
         match self.spend_limits(function, &narrowed, sandbox, call) {
@@ -56,9 +56,9 @@ impl<H: Host> WasmPluginInstance<H> {
     pub(crate) fn spend_limits<T>(
         &self,
         function: &str,
-        limits: &CallLimits<'_>,
+        limits: &CallLimits,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits<'_>) -> Result<T, Failure>,
+        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.forget_trap();
         let has_budget = self.context.config.fuel_budget.is_some();
@@ -72,7 +72,7 @@ impl<H: Host> WasmPluginInstance<H> {
             self.give_back(limits.fuel.saturating_sub(sandbox.spent()));
         }
         if let Err(failure) = &result {
-            self.record_failure(function, sandbox.spent(), failure, limits.recorded());
+            self.record_failure(function, sandbox.spent(), failure, None);
         }
         result
     }
@@ -113,13 +113,13 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Takes a call's fuel out of the budget, or as much as is left, and puts what the call may use
     /// then in `reserved`.
     #[inline(never)]
-    fn reserve<'l, 'c>(
+    fn reserve<'l>(
         &self,
-        limits: &CallLimits<'c>,
-        reserved: &'l mut Option<CallLimits<'c>>,
-    ) -> &'l CallLimits<'c> {
+        limits: &CallLimits,
+        reserved: &'l mut Option<CallLimits>,
+    ) -> &'l CallLimits {
         let fuel = self.take_fuel(limits.fuel);
-        reserved.insert(CallLimits { fuel, ..limits.clone() })
+        reserved.insert(CallLimits { fuel, ..*limits })
     }
 
     /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
@@ -133,19 +133,19 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// What a call may use that `options` narrow.
-    pub(crate) fn narrowed_limits(&self, options: &CallOptions) -> CallLimits<'static> {
+    pub(crate) fn narrowed_limits(&self, options: &CallOptions) -> CallLimits {
         let config = &self.context.config;
         let CallLimits { fuel, .. } = self.limits;
         CallLimits {
             fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
             timeout_us: config.call_timeout_us(options),
             tag: options.tag,
-            ..self.limits.clone()
+            ..self.limits
         }
     }
 
     /// What a call may use that nothing narrows.
-    pub(crate) fn limits(&self) -> &CallLimits<'static> {
+    pub(crate) fn limits(&self) -> &CallLimits {
         &self.limits
     }
 }

@@ -1,14 +1,36 @@
 //! The same guests behind the library.
 
 use crate::{guests, row};
-use std::sync::Arc;
+use std::{
+    hint::black_box,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 use wasm_runtime::{
-    EmbeddedHost, Grant, HostCall, HostCost, HostError, HostFunctionTable, WasmInstanceConfig,
-    WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry,
+    Clock, EmbeddedHost, Grant, HostCall, HostCost, HostError, HostFunctionTable,
+    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry,
 };
 
 /// The plugin's name in its registry.
 pub const PLUGIN: &str = "plugin";
+
+/// Once set, the plugins that are loaded run by a clock that costs what the system's does, and says
+/// that each reading is a microsecond after the last: for counting instructions, where nothing may
+/// depend on how fast they are executed.
+pub static STEADY: OnceLock<()> = OnceLock::new();
+
+#[derive(Default)]
+struct SteadyClock(AtomicU64);
+
+impl Clock for SteadyClock {
+    fn now_us(&self) -> u64 {
+        black_box(Instant::now());
+        self.0.fetch_add(1, Ordering::Relaxed)
+    }
+}
 
 /// A registry with one plugin.
 pub struct Ours {
@@ -51,8 +73,12 @@ impl Ours {
             .and_then(|()| {
                 functions.define("env", "next", Grant::Always, HostCost::default(), next)
             });
+        let builder = match STEADY.get() {
+            Some(()) => WasmPluginRegistry::builder().clock(SteadyClock::default()),
+            None => WasmPluginRegistry::builder(),
+        };
         let loaded = defined
-            .and_then(|()| WasmPluginRegistry::builder().functions(functions).build())
+            .and_then(|()| builder.functions(functions).build())
             .and_then(|registry| registry.load(PLUGIN, wasm, config).map(|()| registry));
         let registry = loaded.unwrap_or_else(|error| panic!("{error}"));
         let plugin = registry.get(PLUGIN).unwrap_or_else(|| panic!("it was just loaded"));

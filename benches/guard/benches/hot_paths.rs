@@ -3,7 +3,10 @@
 
 #![allow(missing_docs, reason = "the macros make public items")]
 
-use film::rows::{OPERATIONS, Run};
+use film::{
+    ours::STEADY,
+    rows::{OPERATIONS, Run},
+};
 use gungraun::{
     Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
@@ -12,10 +15,13 @@ use std::hint::black_box;
 /// How often each is done: so often that one timed call in 256 is in it as often as it should be.
 const TIMES: u32 = 1_024;
 
-/// An operation that has been done before, so that what is counted allocates and resolves nothing.
+/// An operation that has been done before, so that what is counted allocates and resolves nothing,
+/// and knows how often to look at the clock.
 fn warm(name: &str) -> Run {
+    STEADY.get_or_init(|| ());
     let operation = OPERATIONS.iter().find(|operation| operation.name == name);
     let mut run = (operation.unwrap_or_else(|| panic!("no operation `{name}`")).make)();
+    run(TIMES);
     run(3);
     run
 }
