@@ -7,6 +7,7 @@
 //!
 //! - Load and call: [`WasmPluginRegistry`], [`WasmPluginInstance`], [`PluginFunction`],
 //!   [`PluginLease`].
+//! - Run calls piece by piece, many on one core: [`PluginCall`], [`Scheduler`].
 //! - Say what a plugin may do: [`WasmInstanceConfig`], [`WasmPluginCapabilities`],
 //!   [`ModuleLimits`].
 //! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions
@@ -58,6 +59,7 @@ mod prometheus;
 mod registry;
 mod report;
 mod schedule;
+mod scheduler;
 mod state;
 mod stats;
 mod sync;
@@ -89,6 +91,7 @@ pub use crate::{
     plugin::WasmPluginInstance,
     plugin_call::{PluginCall, Progress},
     registry::{RegistryBuilder, WasmPluginRegistry},
+    scheduler::{CallId, Scheduler, Turn},
     state::WasmPluginState,
     stats::{HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats},
     trap::{ReportedHostCall, TrapCode, TrapReport},

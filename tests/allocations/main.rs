@@ -18,6 +18,7 @@ mod nesting;
 mod observability;
 mod own_hosts;
 mod parallel;
+mod scheduling;
 mod sizes;
 mod slices;
 mod support;

@@ -30,6 +30,7 @@ mod observability;
 mod probe;
 mod prometheus;
 mod registry;
+mod scheduler;
 mod search;
 mod stack;
 mod statistics;
