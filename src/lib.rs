@@ -7,7 +7,8 @@
 //!
 //! - Load and call: [`WasmPluginRegistry`], [`WasmPluginInstance`], [`PluginFunction`],
 //!   [`PluginLease`].
-//! - Stay in charge: [`PluginCall`] runs a call piece by piece, [`CancelToken`] stops one.
+//! - Stay in charge: [`PluginCall`] runs a call piece by piece, [`Scheduler`] many of them on one core,
+//!   [`CancelToken`] stops one.
 //! - Say what a plugin may do: [`WasmInstanceConfig`], [`WasmPluginCapabilities`],
 //!   [`ModuleLimits`].
 //! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions
@@ -59,6 +60,7 @@ mod prometheus;
 mod registry;
 mod report;
 mod schedule;
+mod scheduler;
 mod state;
 mod stats;
 mod sync;
@@ -90,6 +92,7 @@ pub use crate::{
     plugin::WasmPluginInstance,
     plugin_call::{PluginCall, Progress},
     registry::{RegistryBuilder, WasmPluginRegistry},
+    scheduler::{CallId, Scheduler, Turn},
     state::WasmPluginState,
     stats::{HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats},
     trap::{ReportedHostCall, TrapCode, TrapReport},

@@ -19,6 +19,7 @@ mod observability;
 mod own_hosts;
 mod parallel;
 mod piecewise;
+mod scheduling;
 mod sizes;
 mod slices;
 mod support;

@@ -31,6 +31,7 @@ mod piecewise;
 mod probe;
 mod prometheus;
 mod registry;
+mod scheduler;
 mod search;
 mod stack;
 mod statistics;

@@ -1,0 +1,97 @@
+//! The turns of a scheduler.
+
+use crate::{
+    heap,
+    support::{CALLS, config, load, wat},
+};
+use std::num::NonZeroU32;
+use wasm_runtime::{
+    CallId, EmbeddedHost, Grant, HostCall, HostCost, HostError, HostFunctionTable, Scheduler, Turn,
+    WasmInstanceConfig, WasmPluginRegistry,
+};
+
+/// A guest that never ends, one that waits for its host, and one that overruns whatever it gets.
+const GUEST: &str = r#"(module
+    (import "env" "wait" (func $wait))
+    (memory (export "memory") 16)
+    (func (export "loop") (loop $again (br $again)))
+    (func (export "wait") (call $wait))
+    (func (export "fill")
+        (loop $again
+            (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x100000))
+            (br $again))))"#;
+
+fn registry() -> WasmPluginRegistry {
+    let mut table = HostFunctionTable::<EmbeddedHost>::new();
+    let wait = |_: &mut HostCall<'_, EmbeddedHost>| -> Result<(), HostError> {
+        Err(HostError::Pending(7))
+    };
+    table.define("env", "wait", Grant::Always, HostCost::default(), wait).unwrap();
+    WasmPluginRegistry::builder().functions(table).build().unwrap()
+}
+
+/// 24 calls that run, of three tenants, and 60 that are about to wait.
+fn crowded(registry: &WasmPluginRegistry) -> Scheduler {
+    let mut scheduler = Scheduler::new(2_000);
+    for (tenant, weight) in [("a", 1), ("b", 2), ("c", 5)] {
+        scheduler.set_weight(tenant, NonZeroU32::new(weight).unwrap());
+        let config = WasmInstanceConfig { tenant: tenant.into(), max_instances: 32, ..config() };
+        let plugin = load(registry, &format!("{tenant}.guest"), &wat(GUEST), config);
+        for (function, count) in [("loop", 6), ("wait", 20), ("fill", 2)] {
+            for _ in 0..count {
+                scheduler.spawn(plugin.start(function, &[]).unwrap());
+            }
+        }
+    }
+    scheduler
+}
+
+/// Turns until so many calls more are suspended.
+fn suspend(scheduler: &mut Scheduler, count: usize) -> Vec<CallId> {
+    let mut suspended = Vec::new();
+    while suspended.len() < count {
+        if let Turn::Suspended(id, _) = scheduler.turn() {
+            suspended.push(id);
+        }
+    }
+    suspended
+}
+
+#[test]
+fn ten_thousand_warm_turns_allocate_nothing() {
+    let registry = registry();
+    let mut scheduler = crowded(&registry);
+    suspend(&mut scheduler, 60);
+    let mut turns = |count| {
+        (0..count).for_each(|_| assert!(matches!(scheduler.turn(), Turn::Ran(_))));
+    };
+    turns(1_000);
+    assert_eq!(heap::allocations(|| turns(CALLS)), 0, "allocations in {CALLS} turns");
+    assert_eq!(scheduler.len(), 84);
+}
+
+#[test]
+fn calls_that_come_and_go_leave_nothing_behind() {
+    let registry = registry();
+    let mut scheduler = crowded(&registry);
+    let mut refill = |suspended: Vec<CallId>| {
+        for id in suspended {
+            let plugin = scheduler.remove(id).unwrap().plugin().clone();
+            scheduler.spawn(plugin.start("wait", &[]).unwrap());
+            // Gone before it had a turn.
+            let passing = scheduler.spawn(plugin.start("wait", &[]).unwrap());
+            assert!(scheduler.remove(passing).is_some());
+        }
+        suspend(&mut scheduler, 60)
+    };
+    let mut suspended = refill(Vec::new());
+    for _ in 0..5 {
+        suspended = refill(suspended);
+    }
+    let (kept, ()) = heap::kept_bytes(|| {
+        for _ in 0..50 {
+            suspended = refill(core::mem::take(&mut suspended));
+        }
+    });
+    assert_eq!(kept, 0, "bytes kept");
+}
