@@ -2,12 +2,18 @@
 //!
 //! With `std` a lock that someone may wait for is std's; without, it is `spin`'s. A sandbox's slot is
 //! a spin lock in both, because it is only ever tried, never waited for.
+//!
+//! What a slot and a cancellation take from here, `tests/interleavings` has in the types of a model
+//! checker: it runs their code, and that of [`Uses`], in every order of its steps.
+
+mod uses;
 
 pub(crate) use alloc::sync::{Arc, Weak};
 pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub(crate) use portable_atomic::AtomicU64;
 pub(crate) use spin::Once;
 pub(crate) use spin::mutex::{SpinMutex as TryMutex, SpinMutexGuard as TryGuard};
+pub(crate) use uses::Uses;
 
 #[cfg(feature = "std")]
 mod lock {
@@ -55,27 +61,6 @@ mod lock {
 }
 
 pub(crate) use lock::{Mutex, RwLock};
-
-/// Tells who ends a use of a thing that it was closed meanwhile.
-///
-/// Whoever uses the thing ends the use after having let go of it; whoever closes it does so before
-/// trying for it. Both change the same number, so that one of the two comes second: either the one
-/// who ends hears that it is closed, or the one who closes finds it free. Neither needs a fence.
-#[derive(Debug, Default)]
-pub(crate) struct Uses(AtomicUsize);
-
-impl Uses {
-    /// Ends a use; returns whether the thing was closed.
-    #[inline]
-    pub(crate) fn end(&self) -> bool {
-        // By twos: the lowest bit stays.
-        self.0.fetch_add(2, Ordering::AcqRel) & 1 != 0
-    }
-
-    pub(crate) fn close(&self) {
-        self.0.fetch_or(1, Ordering::AcqRel);
-    }
-}
 
 /// A count that one writer at a time advances and anyone reads.
 ///
