@@ -53,6 +53,8 @@ host() {
     part "README names tests that exist" readme_links
     part "tests, debug" cargo test
     part "tests, release, threads of 128 KiB" small_stack
+    part "random sequences of calls against a model" env SEQUENCES=5000 cargo test --release --test suite sequences
+    part "slots and cancellation in every order" interleavings
     part "examples" examples
     if [ "$(uname -m)" = x86_64 ]; then
         part "vector search: packed instructions" vector_instructions
@@ -101,6 +103,14 @@ formatting() {
     cargo fmt --check --manifest-path fixtures/tool/Cargo.toml -- --color never
     cargo fmt --check --all --manifest-path fixtures/rust/Cargo.toml -- --color never
     cargo fmt --check --all --manifest-path benches/Cargo.toml -- --color never
+    cargo fmt --check --manifest-path tests/interleavings/Cargo.toml -- --color never
+}
+
+# In release: loom tries some 150,000 orders.
+interleavings() {
+    local crate=(--manifest-path tests/interleavings/Cargo.toml --target-dir "$target/interleavings")
+    cargo clippy --locked --all-targets "${crate[@]}" -- -D warnings
+    cargo test --locked --release "${crate[@]}" -- --nocapture
 }
 
 # A test thread has the stack that the variable says; the main thread only starts them. Set through a runner, since
