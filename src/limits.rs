@@ -46,8 +46,8 @@ pub struct ModuleLimits {
     /// Plugins on the native stack at once through `call_plugin`, this one included: 1 forbids the
     /// call. Default: 8, at most [`MAX_CALL_DEPTH`].
     ///
-    /// Each level takes up to 7 KiB of native stack in an optimised build, and growing memories and
-    /// tables leave up to 30 KiB in the first and 3 KiB in each further one: 107 KiB for 8 levels.
+    /// Each level takes up to 8 KiB of native stack in an optimised build, and growing memories and
+    /// tables leave up to 30 KiB in the first and 3 KiB in each further one: 115 KiB for 8 levels.
     pub max_call_depth: u32,
     /// Bytes that one `memory.grow` may add. Default: 16 MiB.
     ///

@@ -64,7 +64,7 @@ impl<'b, H: Host> HostCall<'b, H> {
     pub(crate) fn begin(&mut self, is_watched: bool) -> Result<Option<u64>, HostError> {
         self.state.check_cancelled()?;
         match is_watched && self.state.pace.has_deadline() {
-            true => self.state.begin_watch(self.context).map(Some),
+            true => self.state.begin_watch(self.context, self.spec.index).map(Some),
             false => Ok(None),
         }
     }

@@ -1,10 +1,13 @@
 //! Timeouts, on a clock that a test sets the pace of.
 
-use crate::support::{StepClock, all_granted, assert_error, call_i32, config, fixture};
+use crate::{
+    piecewise::bench::HandClock,
+    support::{StepClock, all_granted, assert_error, call_i32, config, fixture, wat},
+};
 use std::sync::Arc;
 use wasm_runtime::{
-    ErrorKind, WasmInstanceConfig, WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry,
-    WasmValue,
+    Clock, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError, HostFunctionTable,
+    WasmInstanceConfig, WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry, WasmValue,
 };
 
 /// Far more fuel than the timeout leaves time for.
@@ -130,4 +133,60 @@ fn the_system_s_clock_ends_a_call_too() {
     assert_error(&error, ErrorKind::Deadline, &["timeout of 5 ms"]);
     let spent_us = plugin.stats().total_execution_us;
     assert!((4_000..5_000_000).contains(&spent_us), "{spent_us} us");
+}
+
+/// A plugin that calls a host function for ever, and the clock, which goes on by as many microseconds
+/// in each of these calls as `us` says of its number.
+fn calls_that_take(
+    us: impl Fn(u64) -> u64 + Send + Sync + 'static,
+) -> (HandClock, Arc<WasmPluginInstance>) {
+    let clock = HandClock::default();
+    let (moved, calls) = (clock.clone(), std::sync::atomic::AtomicU64::new(0));
+    let mut table = HostFunctionTable::<EmbeddedHost>::new();
+    let slow = move |_: &mut HostCall<'_, EmbeddedHost>| -> Result<(), HostError> {
+        moved.advance(us(calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)));
+        Ok(())
+    };
+    table.define("env", "slow", Grant::Always, HostCost::default(), slow).unwrap();
+    let builder = WasmPluginRegistry::builder().functions(table).clock(clock.clone());
+    let registry = builder.build().unwrap();
+    let wasm = wat(r#"(module (import "env" "slow" (func $slow))
+        (func (export "run") (loop $again (call $slow) (br $again))))"#);
+    registry.load("plugin", &wasm, timed(10)).unwrap();
+    (clock, registry.get("plugin").unwrap())
+}
+
+#[test]
+fn a_slow_host_function_is_noticed_right_after_it() {
+    let (_clock, plugin) = calls_that_take(|_| 6_000);
+    for calls in [2, 4, 6] {
+        assert_eq!(plugin.call("run", &[]).unwrap_err().kind(), ErrorKind::Deadline);
+        assert_eq!(plugin.stats().host_calls, calls, "6 ms are in time, 12 are not");
+    }
+}
+
+#[test]
+fn a_host_function_that_turns_slow_is_noticed_within_128_calls() {
+    let (_clock, plugin) = calls_that_take(|calls| if calls < 10_000 { 0 } else { 6_000 });
+    assert_eq!(plugin.call("run", &[]).unwrap_err().kind(), ErrorKind::Deadline);
+    let calls = plugin.stats().host_calls - 10_000;
+    assert!((2..=130).contains(&calls), "{calls}");
+    // And once it is known to be slow, at once.
+    let before = plugin.stats().host_calls;
+    plugin.call("run", &[]).unwrap_err();
+    assert_eq!(plugin.stats().host_calls - before, 2);
+}
+
+#[test]
+fn on_a_device_of_any_speed_a_deadline_is_noticed_within_the_interval() {
+    // Each turn of the guest costs some 50 units of fuel.
+    for us in [1, 5, 50, 400, 2_000] {
+        let (clock, plugin) = calls_that_take(move |_| us);
+        for _ in 0..3 {
+            let began = clock.now_us();
+            assert_eq!(plugin.call("run", &[]).unwrap_err().kind(), ErrorKind::Deadline);
+            let took = clock.now_us() - began;
+            assert!((10_000..=20_000).contains(&took), "{took} us at {us} us a turn");
+        }
+    }
 }
