@@ -16,6 +16,7 @@ const GUEST: &str = r#"(module
     (memory (export "memory") 16)
     (func (export "loop") (loop $again (br $again)))
     (func (export "wait") (call $wait))
+    (func (export "ask") (loop $again (call $wait) (br $again)))
     (func (export "fill")
         (loop $again
             (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x100000))
@@ -49,12 +50,15 @@ fn crowded(registry: &WasmPluginRegistry) -> Scheduler {
 /// Turns until so many calls more are suspended.
 fn suspend(scheduler: &mut Scheduler, count: usize) -> Vec<CallId> {
     let mut suspended = Vec::new();
-    while suspended.len() < count {
+    for _ in 0..100 * (count + 100) {
+        if suspended.len() == count {
+            return suspended;
+        }
         if let Turn::Suspended(id, _) = scheduler.turn() {
             suspended.push(id);
         }
     }
-    suspended
+    panic!("{} of {count} calls are suspended", suspended.len());
 }
 
 #[test]
@@ -93,5 +97,44 @@ fn calls_that_come_and_go_leave_nothing_behind() {
             suspended = refill(core::mem::take(&mut suspended));
         }
     });
+    assert_eq!(kept, 0, "bytes kept");
+}
+
+#[test]
+fn a_call_that_waits_again_and_again_leaves_nothing_behind() {
+    let registry = registry();
+    let mut scheduler = Scheduler::new(2_000);
+    let config = WasmInstanceConfig { max_instances: 61, ..config() };
+    let plugin = load(&registry, "plugin", &wat(GUEST), config);
+    for _ in 0..60 {
+        scheduler.spawn(plugin.start("wait", &[]).unwrap());
+    }
+    suspend(&mut scheduler, 60);
+    let asking = scheduler.spawn(plugin.start("ask", &[]).unwrap());
+    let mut ask = |times| {
+        for _ in 0..times {
+            assert_eq!(suspend(&mut scheduler, 1), [asking]);
+            assert!(matches!(scheduler.turn(), Turn::Idle));
+            scheduler.complete(asking, 7, |_| Ok(())).unwrap();
+        }
+    };
+    ask(100);
+    let (kept, ()) = heap::kept_bytes(|| ask(2_000));
+    assert_eq!(kept, 0, "bytes kept");
+}
+
+#[test]
+fn calls_that_never_had_a_turn_leave_nothing_behind() {
+    let registry = registry();
+    let plugin = load(&registry, "plugin", &wat(GUEST), config());
+    let mut scheduler = Scheduler::new(2_000);
+    let mut pass = |times| {
+        for _ in 0..times {
+            let id = scheduler.spawn(plugin.start("loop", &[]).unwrap());
+            assert!(scheduler.remove(id).is_some());
+        }
+    };
+    pass(10);
+    let (kept, ()) = heap::kept_bytes(|| pass(10_000));
     assert_eq!(kept, 0, "bytes kept");
 }

@@ -37,6 +37,7 @@ impl Clock for HandClock {
 const GUEST: &str = r#"(module
     (import "env" "wait" (func $wait (param i32) (result i32)))
     (import "env" "panic" (func $panic))
+    (import "env" "costly" (func $costly))
     (memory (export "memory") 16)
     (func (export "wait") (param i32) (result i32) (call $wait (local.get 0)))
     (func (export "wait_and_loop") (param i32)
@@ -48,6 +49,7 @@ const GUEST: &str = r#"(module
             (local.set 0 (i32.add (local.get 0) (i32.const 1)))
             (br $again)))
     (func (export "panic") (param i32) (call $panic))
+    (func (export "costly") (param i32) (loop $again (call $costly) (br $again)))
     (func (export "fill") (param i32)
         (memory.fill (i32.const 0) (i32.const 1) (i32.const 0x100000)))
     (func (export "fill_endlessly") (param i32)
@@ -65,6 +67,7 @@ struct Core {
     scheduler: Scheduler,
     /// What the calls of each tenant spent that have ended.
     spent: BTreeMap<String, u64>,
+    turns: u64,
 }
 
 impl Core {
@@ -78,11 +81,14 @@ impl Core {
             panic!("on purpose");
         };
         table.define("env", "panic", Grant::Always, HostCost::default(), panic).unwrap();
+        let costly = |_: &mut HostCall<'_, EmbeddedHost>| -> Result<(), HostError> { Ok(()) };
+        let cost = HostCost { base: 1 << 40, ..HostCost::default() };
+        table.define("env", "costly", Grant::Always, cost, costly).unwrap();
         let clock = HandClock::default();
         let registry =
             WasmPluginRegistry::builder().functions(table).clock(clock.clone()).build().unwrap();
         let scheduler = Scheduler::new(quantum);
-        Self { registry, clock, scheduler, spent: BTreeMap::new() }
+        Self { registry, clock, scheduler, spent: BTreeMap::new(), turns: 0 }
     }
 
     fn set_weight(&mut self, tenant: &str, weight: u32) {
@@ -113,6 +119,8 @@ impl Core {
     }
 
     fn turn(&mut self) -> Turn {
+        self.turns += 1;
+        assert!(self.turns < 1_000_000, "what is waited for never comes");
         let turn = self.scheduler.turn();
         if let Turn::Ended { call, .. } = &turn {
             let tenant = call.plugin().tenant().to_string();
@@ -258,6 +266,19 @@ fn where_all_overrun_each_turn_still_runs_one() {
     assert_shares(&ids.map(|id| core.spent_by(id)), &[1, 3]);
     // Those that went by without a turn are counted.
     assert!(core.scheduler.rounds().abs_diff(10_000_000 / 4) < 50_000);
+}
+
+#[test]
+fn a_debt_of_any_size_is_passed_over_at_once_where_nobody_else_can_run() {
+    let mut core = Core::new(1);
+    let ids = ["a", "b"].map(|tenant| core.spawn_guest(tenant, "costly", 0));
+    core.run_for(1 << 45, &ids);
+    assert!(core.turns < 1_000, "{} turns", core.turns);
+    assert_eq!(core.spent_by(ids[0]) >> 40, core.spent_by(ids[1]) >> 40);
+    assert!(core.scheduler.rounds() > 1 << 43);
+    // Who comes then does not wait for them.
+    let newcomer = core.spawn_guest("c", "loop", 0);
+    (0..100).for_each(|_| assert_eq!(core.ran(), newcomer));
 }
 
 #[test]
@@ -474,7 +495,6 @@ fn a_call_is_spawned_wherever_it_is() {
         [waiting, running, ended].map(|call| core.scheduler.spawn(call));
     core.scheduler.complete(waiting, 3, |_| Ok(4_i32)).unwrap();
     assert_eq!(core.ended_with(waiting), Ok(vec![WasmValue::I32(4)]));
-    // What it spent before is not counted.
     assert_eq!(core.ran(), running);
     assert_eq!(core.ended_with(ended), Err(ErrorKind::NotReady));
     assert_eq!(core.ran(), running);
@@ -482,6 +502,17 @@ fn a_call_is_spawned_wherever_it_is() {
     let mut running = core.scheduler.remove(running).unwrap();
     core.idle();
     assert!(running.run(100).is_ok() && !running.has_ended());
+}
+
+#[test]
+fn what_a_call_spent_before_it_was_spawned_is_not_counted() {
+    let mut core = Core::new(10_000);
+    let mut old = core.call("a", "guest", "loop", &[WasmValue::I32(0)]);
+    old.run(1_000_000).unwrap();
+    let ids = [core.scheduler.spawn(old), core.spawn_guest("b", "loop", 0)];
+    let before = core.spent_by(ids[0]);
+    core.run_for(500_000, &ids);
+    assert_shares(&[core.spent_by(ids[0]) - before, core.spent_by(ids[1])], &[1, 1]);
 }
 
 #[test]
