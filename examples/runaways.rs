@@ -170,6 +170,7 @@ fn main() -> Result<ExitCode, Error> {
     let registry = registry()?;
     let (done, mut honest_calls) = (AtomicBool::new(false), 0_u64);
     let mut all = Vec::new();
+    let mut mostly_late = Vec::new();
     thread::scope(|scope| {
         let honest = scope.spawn(|| {
             let plugin = registry.get("honest").unwrap();
@@ -198,6 +199,9 @@ fn main() -> Result<ExitCode, Error> {
                      {most_of_all:>9.2} {most:>9.2}",
                     kind.0
                 );
+                if late.get(each / 2).is_some_and(|late| *late > INTERVAL_MS) {
+                    mostly_late.push(kind.0);
+                }
                 all.append(&mut late);
             }
         }
@@ -210,6 +214,8 @@ fn main() -> Result<ExitCode, Error> {
          {honest_calls} calls of another tenant, all answered right",
         all.len(),
     );
-    // On a machine that does something else for a moment, that moment is late too.
-    Ok(if over * 2 <= all.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // On a machine that does something else for a moment, that moment is late too: what is late by
+    // itself is so most of the time.
+    println!("late most of the time: {mostly_late:?}");
+    Ok(if mostly_late.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -29,6 +29,10 @@ pub(crate) struct Frame<H: Host> {
     callee: Option<Box<Callee<H>>>,
     /// The fuel spent in it and below it.
     used: u64,
+    /// Whether another plugin made the call, and what its sandbox's start function then spent of the
+    /// fuel that the call has.
+    nested: bool,
+    start_spent: u64,
 }
 
 /// What is to be called, and what it may use.
@@ -86,7 +90,9 @@ impl<H: Host> Frame<H> {
         plan: Plan,
     ) -> Result<Self, Error> {
         let (phase, task, callee) = (Phase::Ready, None, None);
-        let mut frame = Self { plugin, slot, seat, plan, phase, task, callee, used: 0 };
+        let (nested, start_spent) = (false, 0);
+        let mut frame =
+            Self { plugin, slot, seat, plan, phase, task, callee, used: 0, nested, start_spent };
         if frame.plugin.begin_in(slot, &mut frame.seat)? {
             frame.phase = Phase::Fresh;
         }
@@ -108,6 +114,7 @@ impl<H: Host> Frame<H> {
 
     /// Makes the call one of those that led to it.
     pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
+        self.nested = true;
         if let Some(sandbox) = self.seat.as_deref_mut() {
             sandbox.enter(chain, recorded);
         }
@@ -174,7 +181,12 @@ impl<H: Host> Frame<H> {
         let sandbox = self.seat.as_deref_mut().ok_or_else(no_sandbox)?;
         match sandbox.start_task()? {
             Some(task) => {
-                sandbox.begin_task(self.plugin.limits(), self.plan.can_pause);
+                // Another plugin that waits for it pays for it, and waits no longer than for the call.
+                let limits = match self.nested {
+                    true => &self.plan.limits,
+                    false => self.plugin.limits(),
+                };
+                sandbox.begin_task(limits, self.plan.can_pause);
                 (self.phase, self.task) = (Phase::Starting, Some(task));
             }
             None => self.phase = Phase::Ready,
@@ -214,6 +226,11 @@ impl<H: Host> Frame<H> {
             Stop::Waiting => Ok(self.wait(left)),
             Stop::Finished if self.phase == Phase::Starting => {
                 sandbox.end_start_task(Ok(()));
+                if self.nested {
+                    self.start_spent = sandbox.spent();
+                    let fuel = &mut self.plan.limits.fuel;
+                    *fuel = fuel.saturating_sub(self.start_spent);
+                }
                 (self.phase, self.task) = (Phase::Ready, None);
                 Ok(None)
             }
@@ -323,7 +340,7 @@ impl<H: Host> Frame<H> {
             }
             reason
         });
-        (spent, outcome)
+        (spent.saturating_add(self.start_spent), outcome)
     }
 
     /// Ends the call: books it, gives the sandbox back, and returns what was spent and what is left

@@ -19,6 +19,8 @@ pub enum Group {
     Load,
     /// A guest computes.
     Compute,
+    /// A guest computes, and is left and gone on with.
+    Slicing,
     /// Calls go round many idle plugins.
     Tenants,
     /// Threads call at the same time.
@@ -27,13 +29,14 @@ pub enum Group {
 
 impl Group {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::GuestCall,
         Self::HostCall,
         Self::HostFunctions,
         Self::Instantiate,
         Self::Load,
         Self::Compute,
+        Self::Slicing,
         Self::Tenants,
         Self::Threads,
     ];
@@ -47,6 +50,7 @@ impl Group {
             Self::Instantiate => "instantiate",
             Self::Load => "load",
             Self::Compute => "compute",
+            Self::Slicing => "slicing",
             Self::Tenants => "tenants",
             Self::Threads => "threads",
         }

@@ -35,6 +35,7 @@ pub fn cases(group: Group) -> Vec<Case> {
         Group::Instantiate => instantiate(),
         Group::Load => load(),
         Group::Compute => compute(),
+        Group::Slicing => slicing(),
         Group::Tenants => tenants(),
         Group::Threads => threads::cases(),
     }
@@ -140,6 +141,21 @@ fn compute() -> Vec<Case> {
     let mut cases = Vec::new();
     for kernel in kernels::all() {
         cases.extend(each(Group::Compute, kernel.name, &peers, move |peer| peer.kernel(&kernel)));
+    }
+    cases
+}
+
+fn slicing() -> Vec<Case> {
+    let peers: Peers = vec![
+        Rc::new(Raw::Fuel),
+        Rc::new(Ours::LongUntimed),
+        Rc::new(Ours::Long),
+        Rc::new(Ours::Pieces(100_000)),
+        Rc::new(Ours::Pieces(10_007)),
+    ];
+    let mut cases = Vec::new();
+    for kernel in kernels::all() {
+        cases.extend(each(Group::Slicing, kernel.name, &peers, move |peer| peer.kernel(&kernel)));
     }
     cases
 }

@@ -13,7 +13,7 @@ pub(super) fn group(text: &mut String, group: Group, cells: &[Cell]) -> fmt::Res
         return list(text, &cells);
     }
     let (lines, tasks) = (lines(&cells), tasks(&cells));
-    let mean = (group == Group::Compute).then_some("geometric mean");
+    let mean = matches!(group, Group::Compute | Group::Slicing).then_some("geometric mean");
     head(text, "ratio", tasks.iter().copied().chain(mean))?;
     for line in &lines {
         let ratios: Vec<f64> = tasks.iter().map(|task| ratio(&cells, *line, task)).collect();
@@ -72,6 +72,12 @@ fn about(group: Group) -> (&'static str, &'static str) {
             "The same Rust source for all. \"fuel\" says that the runtime counts what the guest \
              spends and would stop it; the others cannot be stopped. WAMR is its fast interpreter, \
              which checks bounds in code, as the others do.",
+        ),
+        Group::Slicing => (
+            "Slices and pieces",
+            "The same kernels. Raw wasmi runs each without a stop. This library stops at the end of \
+             each slice of 40,000 fuel, with a deadline looks at the clock at every few of them, and \
+             with `run` gives the call back to its host each time so much is spent.",
         ),
         Group::Tenants => {
             ("Idle tenants", "Calls of `counter` go round plugins that were loaded each by itself.")

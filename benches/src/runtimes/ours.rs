@@ -8,7 +8,9 @@ use crate::{
 };
 use film::ours::{default_config, long_config};
 use std::hint::black_box;
-use wasm_runtime::{Compilation, ResetPolicy, WasmInstanceConfig, WasmPluginRegistry};
+use wasm_runtime::{
+    Compilation, Progress, ResetPolicy, WasmInstanceConfig, WasmPluginRegistry, WasmValue,
+};
 
 /// This library, used in one way. Fuel, limits and statistics are on in all of them, and the
 /// deadline of 100 ms in all that do not say otherwise.
@@ -34,6 +36,10 @@ pub enum Ours {
     Lazy,
     /// With as much fuel and time as there is.
     Long,
+    /// With as much fuel as there is, and no deadline.
+    LongUntimed,
+    /// The same as `Long`, left each time so much fuel is spent, and gone on with.
+    Pieces(u64),
     /// As it comes.
     Default,
 }
@@ -51,6 +57,10 @@ impl Peer for Ours {
             Self::Eager => "eager",
             Self::Lazy => "lazy",
             Self::Long => "fuel, slices, deadline",
+            Self::LongUntimed => "fuel, slices",
+            Self::Pieces(100_000) => "`run(100_000)`",
+            Self::Pieces(10_007) => "`run(10_007)`",
+            Self::Pieces(_) => "`run`",
             Self::Default => "",
         };
         Line { runtime: Runtime::Ours, how }
@@ -137,11 +147,30 @@ impl Peer for Ours {
 
     fn kernel(&self, kernel: &Kernel) -> Option<Run> {
         let mut config = long_config();
-        config.capabilities.timeout_ms = 3_600_000;
+        config.capabilities.timeout_ms = match self {
+            Self::LongUntimed => 0,
+            _ => 3_600_000,
+        };
         let ours = film::ours::Ours::new(kernels::WASM, config);
-        let function = must(ours.plugin.function::<i32, i64>(kernel.name));
+        let Kernel { name, argument, answer, .. } = *kernel;
+        if let Self::Pieces(fuel) = *self {
+            return Some(Box::new(move |n| {
+                for _ in 0..n {
+                    let args = [WasmValue::I32(black_box(argument))];
+                    let mut call = must(ours.plugin.start(name, &args));
+                    let results = loop {
+                        match must(call.run(fuel)) {
+                            Progress::Finished(results) => break results,
+                            Progress::Running => {}
+                            Progress::Suspended(_) => panic!("it waits for nobody"),
+                        }
+                    };
+                    assert_eq!(*results, [WasmValue::I64(answer)]);
+                }
+            }));
+        }
+        let function = must(ours.plugin.function::<i32, i64>(name));
         let mut lease = must(ours.plugin.lease_owned());
-        let Kernel { argument, answer, .. } = *kernel;
         Some(Box::new(move |n| {
             for _ in 0..n {
                 assert_eq!(must(function.call_in(&mut lease, black_box(argument))), answer);

@@ -4,8 +4,8 @@ use super::asker::{Asker, granted};
 use crate::support::{StepClock, all_granted, config, fixture, wat};
 use std::sync::{Arc, Mutex};
 use wasm_runtime::{
-    CallOptions, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError, HostFunctionTable,
-    WasmInstanceConfig, WasmPluginRegistry,
+    CallOptions, Clock, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError,
+    HostFunctionTable, WasmInstanceConfig, WasmPluginCapabilities, WasmPluginRegistry, WasmValue,
 };
 
 fn fuel(asker: &Asker, plugin: &str) -> u64 {
@@ -138,4 +138,77 @@ fn a_host_function_sees_who_calls_and_the_outermost_call_s_tag() {
         let expected = ["a", "b", "c"].map(|name| (name.to_string(), "acme".to_string(), tag));
         assert_eq!(std::mem::take(&mut *seen.lock().unwrap()), expected);
     }
+}
+
+/// A caller, its limits, and a callee that traps each time, whose start function never ends once the
+/// table `flag` has a row; otherwise it ends after some 300,000 fuel.
+fn caller_of_a_callee_made_anew(
+    clock: impl Clock + 'static,
+    (fuel_limit, timeout_ms): (u64, u64),
+) -> WasmPluginRegistry {
+    let registry = WasmPluginRegistry::builder().clock(clock).build().unwrap();
+    let callee = wat(r#"(module
+        (import "soch_v1" "soch_read"
+            (func $read (param i32 i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 0) "flag")
+        (func $start (local $left i32) (local.set $left (i32.const 50000))
+            (loop $again
+                (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+            (if (i32.eqz (call $read (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 4)
+                    (i32.const 8) (i32.const 0)))
+                (then (loop $ever (br $ever)))))
+        (start $start)
+        (func (export "soch_alloc") (param i32) (result i32) (i32.const 16))
+        (func (export "trap") (param i32 i32) (result i64) (unreachable)))"#);
+    let caller = wat(r#"(module
+        (import "soch_v1" "call_plugin"
+            (func $call (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 0) "calleetrap")
+        (func (export "run") (loop $again
+            (drop (call $call (i32.const 0) (i32.const 6) (i32.const 6) (i32.const 4)
+                (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)))
+            (br $again))))"#);
+    let limited = |fuel_limit, timeout_ms| {
+        config(WasmPluginCapabilities { fuel_limit, timeout_ms, ..all_granted() })
+    };
+    registry.load("callee", &callee, limited(u64::MAX / 2, 60_000)).unwrap();
+    registry.load("caller", &caller, limited(fuel_limit, timeout_ms)).unwrap();
+    // The sandbox that loading made is gone after this.
+    let trapped = registry.call("callee", "trap", &[0, 0].map(WasmValue::I32));
+    assert_eq!(trapped.unwrap_err().kind(), ErrorKind::Trap);
+    registry
+}
+
+#[test]
+fn a_deadline_of_the_caller_holds_for_the_start_function_of_the_called_plugin() {
+    let clock = StepClock::new(100);
+    let clock = Arc::new(clock);
+    let registry = caller_of_a_callee_made_anew(Shared(Arc::clone(&clock)), (u64::MAX / 2, 10));
+    // Its value is empty: the read answers 0.
+    registry.host().put("default", "flag", b"flag", b"").unwrap();
+    let began = clock.now_us();
+    let error = registry.call("caller", "run", &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
+    let took = clock.now_us() - began;
+    assert!((10_000..=20_000).contains(&took), "{took} us");
+}
+
+/// A clock that is looked at from outside.
+struct Shared(Arc<StepClock>);
+
+impl Clock for Shared {
+    fn now_us(&self) -> u64 {
+        self.0.now_us()
+    }
+}
+
+#[test]
+fn what_start_functions_of_called_plugins_spend_is_paid_by_the_caller() {
+    let registry = caller_of_a_callee_made_anew(StepClock::new(1), (1_000_000, 0));
+    let fuel = |plugin: &str| registry.get(plugin).unwrap().stats().total_fuel_consumed;
+    let before = fuel("callee");
+    let error = registry.call("caller", "run", &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfFuel, "{error}");
+    let callee = fuel("callee") - before;
+    assert!(callee <= 1_000_000, "the callee spent {callee} for a caller that had 1,000,000");
 }

@@ -1,0 +1,7 @@
+//! The group `slicing` through criterion.
+
+use benches::case::Group;
+
+fn main() {
+    benches::criterion::run(&[Group::Slicing]);
+}
