@@ -53,7 +53,7 @@ host() {
     part "README names tests that exist" readme_links
     part "tests, debug" cargo test
     part "tests, release, threads of 128 KiB" small_stack
-    part "random sequences of calls against a model" env SEQUENCES=5000 cargo test --release --test suite sequences
+    part "random sequences of calls against a model" env SEQUENCES=100000 cargo test --release --test suite sequences
     part "slots and cancellation in every order" interleavings
     part "examples" examples
     if [ "$(uname -m)" = x86_64 ]; then

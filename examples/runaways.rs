@@ -165,7 +165,7 @@ fn run_away(
 }
 
 fn main() -> Result<ExitCode, Error> {
-    let runs: usize = std::env::args().nth(1).map_or(28, |runs| runs.parse().unwrap());
+    let runs: usize = std::env::args().nth(1).map_or(140, |runs| runs.parse().unwrap());
     let each = runs.div_ceil(2 * KINDS.len());
     let registry = registry()?;
     let (done, mut honest_calls) = (AtomicBool::new(false), 0_u64);

@@ -1,6 +1,6 @@
 //! Random sequences of everything that can be done with started calls, against a plain model.
 //!
-//! `SEQUENCES` says how many: 300 by default, which take a second; the promise is checked with
+//! `SEQUENCES` says how many: 300 by default, which take a second; `test.sh` checks
 //! 100,000.
 
 use super::bench::{Bench, args, granted};
