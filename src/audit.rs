@@ -41,7 +41,7 @@ pub enum AuditDecision {
     Denial,
     /// A host call answered -5, or a call spent its fuel or its time.
     Limit,
-    /// A call trapped, or a host function stopped it.
+    /// A call trapped, a host function stopped it, or it was cancelled.
     Trap,
     /// A plugin was loaded (status 0; the resource is the beginning of its SHA-256), or was not
     /// (status -1; the resource is the [`ErrorKind`](crate::ErrorKind)).

@@ -29,9 +29,7 @@ pub(crate) struct Frame<H: Host> {
     callee: Option<Box<Callee<H>>>,
     /// The fuel spent in it and below it.
     used: u64,
-    /// Whether another plugin made the call, and what its sandbox's start function then spent of the
-    /// fuel that the call has.
-    nested: bool,
+    /// What the sandbox's start function spent of the fuel of a call that another plugin made.
     start_spent: u64,
 }
 
@@ -90,9 +88,8 @@ impl<H: Host> Frame<H> {
         plan: Plan,
     ) -> Result<Self, Error> {
         let (phase, task, callee) = (Phase::Ready, None, None);
-        let (nested, start_spent) = (false, 0);
-        let mut frame =
-            Self { plugin, slot, seat, plan, phase, task, callee, used: 0, nested, start_spent };
+        let (used, start_spent) = (0, 0);
+        let mut frame = Self { plugin, slot, seat, plan, phase, task, callee, used, start_spent };
         if frame.plugin.begin_in(slot, &mut frame.seat)? {
             frame.phase = Phase::Fresh;
         }
@@ -114,7 +111,6 @@ impl<H: Host> Frame<H> {
 
     /// Makes the call one of those that led to it.
     pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
-        self.nested = true;
         if let Some(sandbox) = self.seat.as_deref_mut() {
             sandbox.enter(chain, recorded);
         }
@@ -182,7 +178,7 @@ impl<H: Host> Frame<H> {
         match sandbox.start_task()? {
             Some(task) => {
                 // Another plugin that waits for it pays for it, and waits no longer than for the call.
-                let limits = match self.nested {
+                let limits = match sandbox.is_nested() {
                     true => &self.plan.limits,
                     false => self.plugin.limits(),
                 };
@@ -226,7 +222,7 @@ impl<H: Host> Frame<H> {
             Stop::Waiting => Ok(self.wait(left)),
             Stop::Finished if self.phase == Phase::Starting => {
                 sandbox.end_start_task(Ok(()));
-                if self.nested {
+                if sandbox.is_nested() {
                     self.start_spent = sandbox.spent();
                     let fuel = &mut self.plan.limits.fuel;
                     *fuel = fuel.saturating_sub(self.start_spent);

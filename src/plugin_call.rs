@@ -111,7 +111,7 @@ impl<H: Host> WasmPluginInstance<H> {
         input: Vec<u8>,
         options: CallOptions,
     ) -> Result<PluginCall<H>, Error> {
-        let limits = CallLimits { whole: false, ..self.narrowed_limits(&options) };
+        let limits = CallLimits::new(self.config(), &options);
         let values = values.map(Box::new);
         let plan = Plan { index, values, limits, can_pause: true };
         let place = self.take_out()?;

@@ -37,7 +37,8 @@ pub struct WasmPluginStats {
     /// no clock. Zero without a clock. Never falls, even where a later sample says that it was
     /// less.
     pub total_execution_us: u64,
-    /// Calls that ended in a trap, or were stopped at a limit of fuel or time.
+    /// Calls that ended in a trap, were stopped at a limit of fuel or time or by a host function, or
+    /// were cancelled; a started call that is dropped in its midst is one of these.
     pub trap_count: u64,
     /// The largest sum of linear memories that one sandbox has held, in bytes.
     pub peak_memory_bytes: u64,

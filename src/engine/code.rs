@@ -9,7 +9,7 @@ use super::{
 use crate::{
     CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
     host::{FunctionSpec, Host, HostFunctions},
-    schedule::{MAX_WHOLE_FUEL, SLICE_FUEL},
+    schedule::MAX_WHOLE_FUEL,
     value::TypeList,
 };
 use alloc::{borrow::Cow, boxed::Box, format, vec::Vec};
@@ -73,20 +73,11 @@ impl<H: Host> Code<H> {
         })
     }
 
-    /// What a call that the host makes may use.
+    /// What a call that the host makes, and does not pause, may use.
     pub(crate) fn limits(&self, config: &WasmInstanceConfig, options: &CallOptions) -> CallLimits {
-        let fuel = config.capabilities.fuel_limit;
-        let fuel = options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel));
-        let timeout_us = config.call_timeout_us(options);
-        let whole = timeout_us == 0 && fuel <= MAX_WHOLE_FUEL && !self.care.leaks_stack;
-        CallLimits {
-            fuel,
-            timeout_us,
-            tag: options.tag,
-            slice_fuel: SLICE_FUEL,
-            whole,
-            outer_deadline_us: None,
-        }
+        let limits = CallLimits::new(config, options);
+        let is_short = limits.timeout_us == 0 && limits.fuel <= MAX_WHOLE_FUEL;
+        CallLimits { whole: is_short && !self.care.leaks_stack, ..limits }
     }
 
     /// Whether a host call in it can be suspended and gone on with.

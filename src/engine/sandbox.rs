@@ -11,9 +11,9 @@ use super::{
     values::{lift, lower, placeholder},
 };
 use crate::{
-    CallOptions, ErrorKind, HostError, TrapCode, WasmValue, WasmValues,
+    CallOptions, ErrorKind, HostError, TrapCode, WasmInstanceConfig, WasmValue, WasmValues,
     host::{Host, PluginContext},
-    schedule::First,
+    schedule::{First, SLICE_FUEL},
     stats::{SlotCounts, Stop},
     sync::Arc,
     value::MAX_VALUES,
@@ -36,6 +36,21 @@ pub(crate) struct CallLimits {
     pub(crate) slice_fuel: u64,
     /// Whether there is nothing to look at between the slices.
     pub(crate) whole: bool,
+}
+
+impl CallLimits {
+    /// What a call that the host makes may use, in slices.
+    pub(crate) fn new(config: &WasmInstanceConfig, options: &CallOptions) -> Self {
+        let fuel = config.capabilities.fuel_limit;
+        Self {
+            fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
+            timeout_us: config.call_timeout_us(options),
+            outer_deadline_us: None,
+            tag: options.tag,
+            slice_fuel: SLICE_FUEL,
+            whole: false,
+        }
+    }
 }
 
 /// An instance with a store of its own, linked and started.

@@ -132,18 +132,6 @@ impl<H: Host> WasmPluginInstance<H> {
         });
     }
 
-    /// What a call may use that `options` narrow.
-    pub(crate) fn narrowed_limits(&self, options: &CallOptions) -> CallLimits {
-        let config = &self.context.config;
-        let CallLimits { fuel, .. } = self.limits;
-        CallLimits {
-            fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
-            timeout_us: config.call_timeout_us(options),
-            tag: options.tag,
-            ..self.limits
-        }
-    }
-
     /// What a call may use that nothing narrows.
     pub(crate) fn limits(&self) -> &CallLimits {
         &self.limits

@@ -3,7 +3,7 @@
 use super::bench::{Bench, args, finish_i32, run_on, timed};
 use crate::support::{all_granted, assert_error, config, wat};
 use wasm_runtime::{
-    CallOptions, EmbeddedHost, ErrorKind, Host, HostCall, HostError, Output, PluginCall, Progress,
+    CallOptions, ErrorKind, Host, HostCall, HostError, Output, PluginCall, Progress,
     WasmPluginRegistry, WasmValue,
 };
 
@@ -141,6 +141,7 @@ fn every_result_type_is_answered() {
 #[test]
 fn a_guest_waits_as_often_as_it_likes_and_spends_what_it_would_have_without() {
     let (_bench, plugin) = Bench::waiter();
+    let mut spent = Vec::new();
     for slice in [1, 37, 1_000, u64::MAX] {
         let mut call = plugin.start("wait_often", &args(&[100])).unwrap();
         let sum = loop {
@@ -153,11 +154,10 @@ fn a_guest_waits_as_often_as_it_likes_and_spends_what_it_would_have_without() {
             }
         };
         assert_eq!(sum, 5_050);
-        // 40 for each host call, and as much for each turn of the guest.
-        assert_eq!(call.fuel_spent() % 100, call.fuel_spent() - call.fuel_spent() / 100 * 100);
+        spent.push(call.fuel_spent());
     }
-    let spent = plugin.stats().total_fuel_consumed;
-    assert_eq!(spent % 4, 0, "four times the same");
+    assert!(spent.iter().all(|fuel| *fuel == spent[0] && *fuel > 100 * 40), "{spent:?}");
+    assert_eq!(plugin.stats().total_fuel_consumed, spent.iter().sum());
     assert_eq!(plugin.stats().host_calls, 400);
 }
 
@@ -289,5 +289,4 @@ fn a_host_s_storage_can_answer_later_and_a_grant_cannot() {
     let mut call = plugin.start("look", &[]).unwrap();
     let Progress::Finished(values) = call.run(10_000).unwrap() else { panic!("it waits") };
     assert_eq!(values[0], WasmValue::I32(-4));
-    let _ = EmbeddedHost::new();
 }
