@@ -10,7 +10,7 @@ use crate::{
     Error, HostResult, WasmPluginInstance, WasmValues,
     audit::Recorded,
     engine::{Bytes, CallLimits, Evidence, Failure, Sandbox, Stop, Task},
-    host::{Chain, Host, HostCall, HostError, NestedOutcome, finish_call_plugin},
+    host::{Host, HostCall, HostError, NestedLimits, NestedOutcome, finish_call_plugin},
     pool::Seat,
     sync::Arc,
 };
@@ -84,16 +84,19 @@ impl<H: Host> Frame<H> {
     /// A call in a sandbox that was taken out of the plugin's pool, and is made if there is none.
     pub(crate) fn new(
         plugin: Arc<WasmPluginInstance<H>>,
-        (slot, seat): (usize, Seat<Sandbox<H>>),
+        (slot, mut seat): (usize, Seat<Sandbox<H>>),
         plan: Plan,
     ) -> Result<Self, Error> {
-        let (phase, task, callee) = (Phase::Ready, None, None);
-        let (used, start_spent) = (0, 0);
-        let mut frame = Self { plugin, slot, seat, plan, phase, task, callee, used, start_spent };
-        if frame.plugin.begin_in(slot, &mut frame.seat)? {
-            frame.phase = Phase::Fresh;
-        }
-        Ok(frame)
+        let phase = match plugin.begin_in(slot, &mut seat) {
+            Ok(true) => Phase::Fresh,
+            Ok(false) => Phase::Ready,
+            Err(error) => {
+                plugin.put_back(slot, seat);
+                return Err(error);
+            }
+        };
+        let (task, callee) = (None, None);
+        Ok(Self { plugin, slot, seat, plan, phase, task, callee, used: 0, start_spent: 0 })
     }
 
     pub(crate) fn plugin(&self) -> &Arc<WasmPluginInstance<H>> {
@@ -109,10 +112,10 @@ impl<H: Host> Frame<H> {
         self.used
     }
 
-    /// Makes the call one of those that led to it.
-    pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
+    /// Makes it the call of another plugin.
+    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) {
         if let Some(sandbox) = self.seat.as_deref_mut() {
-            sandbox.enter(chain, recorded);
+            sandbox.enter(outer);
         }
     }
 

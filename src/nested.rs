@@ -43,19 +43,19 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline(never)]
     fn nested_frame(self: &Arc<Self>, nested: &Nested<'_>) -> Result<Frame<H>, NestedFailure> {
         let limits = &nested.limits;
-        let chain = limits.chain.extend(&limits.caller, self.context.id, limits.max_depth);
-        let chain = chain.map_err(|end| match end {
+        let may_call = limits.chain.check(&limits.caller, self.context.id, limits.max_depth);
+        may_call.map_err(|end| match end {
             ChainEnd::TooDeep => NestedFailure::LimitReached,
             ChainEnd::Cycle => NestedFailure::refused(0),
         })?;
-        let (index, limits) = self.prepare(nested)?;
+        let (index, narrowed) = self.prepare(nested)?;
         // A callee that is busy or gone is a status for the caller: no words, so no allocation.
         let place = self.try_take_out().map_err(|kind| unavailable(kind, None))?;
-        let can_pause = nested.limits.pause_after.is_some();
-        let plan = Plan { index, values: None, limits, can_pause };
+        let can_pause = limits.pause_after.is_some();
+        let plan = Plan { index, values: None, limits: narrowed, can_pause };
         let frame = Frame::new(Arc::clone(self), place, plan);
         let mut frame = frame.map_err(|error| unavailable(error.kind(), error.trap_code()))?;
-        frame.enter(chain, nested.limits.recorded);
+        frame.enter(limits);
         Ok(frame)
     }
 

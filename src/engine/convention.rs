@@ -170,8 +170,8 @@ pub(super) struct Exchange {
 enum Stage {
     Allocate(Typed<i32, i32>, At<Typed<i32, i32>>),
     Call(Typed<(i32, i32), i64>, At<Typed<(i32, i32), i64>>),
-    /// Frees something; behind it, there may be this to free.
-    Free(Typed<(i32, i32), ()>, At<Typed<(i32, i32), ()>>, Option<(i32, i32)>),
+    /// Frees something; behind it, this.
+    Free(Typed<(i32, i32), ()>, At<Typed<(i32, i32), ()>>, (i32, i32)),
 }
 
 impl Exchange {
@@ -195,57 +195,68 @@ impl Exchange {
             if stop != Stop::Finished {
                 return Ok(stop);
             }
-            match self.next(store, bytes)? {
-                Some(stage) => self.stage = stage,
-                None => return core::mem::replace(&mut self.ended, Ok(())).map(|()| stop),
+            if !self.next(store, bytes)? {
+                return core::mem::replace(&mut self.ended, Ok(())).map(|()| stop);
             }
         }
     }
 
-    /// Takes what the function has returned; returns what comes next.
+    /// Takes what the function has returned, and goes on to the next; `false` if there is none.
     fn next<H>(
         &mut self,
         store: &mut Store<StoreData<H>>,
         bytes: &mut Bytes<'_>,
-    ) -> Result<Option<Stage>, Failure> {
+    ) -> Result<bool, Failure> {
         match &self.stage {
             Stage::Allocate(call, _) => {
                 let ptr = call.result.unwrap_or(0);
                 self.convention.place(store, ptr, bytes.input)?;
                 self.input.0 = ptr;
-                Ok(Some(Stage::Call(Typed::new(self.function, self.input), At::Begin)))
+                self.stage = Stage::Call(Typed::new(self.function, self.input), At::Begin);
+                Ok(true)
             }
             Stage::Call(call, _) => {
                 let answer = call.result.unwrap_or(0);
                 let to_free = match status(answer) {
                     Some(status) => {
                         self.ended = Err(Failure::Status(status));
-                        None
+                        NOTHING
                     }
                     None => {
                         let [ptr, len] = halves(answer);
                         self.ended = bytes.keep(self.convention.answer(store, [ptr, len])?);
                         // One that is the input is freed once.
-                        let is_other = ptr.cast_signed() != self.input.0;
-                        is_other.then_some((ptr.cast_signed(), len.cast_signed()))
+                        match ptr.cast_signed() == self.input.0 {
+                            true => NOTHING,
+                            false => (ptr.cast_signed(), len.cast_signed()),
+                        }
                     }
                 };
-                Ok(self.free(Some(self.input), to_free))
+                Ok(self.free(self.input, to_free))
             }
-            Stage::Free(_, _, next) => Ok(self.free(*next, None)),
+            Stage::Free(_, _, next) => {
+                let next = *next;
+                Ok(self.free(next, NOTHING))
+            }
         }
     }
 
-    /// What frees something, and then something else; nothing if there is nothing to free.
-    fn free(&self, first: Option<(i32, i32)>, then: Option<(i32, i32)>) -> Option<Stage> {
-        let free = self.convention.free?;
-        match (first.filter(|(ptr, _)| *ptr != 0), then.filter(|(ptr, _)| *ptr != 0)) {
-            (Some(first), then) => Some(Stage::Free(Typed::new(free, first), At::Begin, then)),
-            (None, Some(then)) => Some(Stage::Free(Typed::new(free, then), At::Begin, None)),
-            (None, None) => None,
-        }
+    /// Goes on to freeing something, and then something else; `false` if there is nothing to free.
+    fn free(&mut self, first: (i32, i32), then: (i32, i32)) -> bool {
+        let (range, then) = match first.0 {
+            0 => (then, NOTHING),
+            _ => (first, then),
+        };
+        let Some(free) = self.convention.free.filter(|_| range.0 != 0) else {
+            return false;
+        };
+        self.stage = Stage::Free(Typed::new(free, range), At::Begin, then);
+        true
     }
 }
+
+/// A range that is not freed.
+const NOTHING: (i32, i32) = (0, 0);
 
 /// What an exchange takes and gives.
 pub(crate) struct Bytes<'b> {

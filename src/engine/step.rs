@@ -90,20 +90,27 @@ pub(super) fn step<H, C: Call>(
         if !may_run {
             return Ok(Stop::Paused);
         }
-        let ended = match core::mem::replace(at, At::Begin) {
-            At::Begin => call.begin(store),
-            At::OutOfFuel(left) => call.resume(store, left),
-            At::Waiting(left) => match (left, answer.take()) {
-                (_, Some(Err(stop))) => return Err(stop.into()),
-                (Some(left), Some(Ok(value))) => call.answer(store, left, value.as_ref()),
-                (None, value) => {
-                    call.set_result(value.and_then(Result::ok).flatten().as_ref());
-                    return Ok(Stop::Finished);
-                }
-                (left, None) => {
-                    *at = At::Waiting(left);
-                    return Ok(Stop::Waiting);
-                }
+        let ended = match at {
+            // By itself: what the others hold is large, and most calls have none of it.
+            At::Begin => match call.begin(store) {
+                Ok(Ended::Finished) => return Ok(Stop::Finished),
+                ended => ended,
+            },
+            _ => match core::mem::replace(at, At::Begin) {
+                At::Begin => call.begin(store),
+                At::OutOfFuel(left) => call.resume(store, left),
+                At::Waiting(left) => match (left, answer.take()) {
+                    (_, Some(Err(stop))) => return Err(stop.into()),
+                    (Some(left), Some(Ok(value))) => call.answer(store, left, value.as_ref()),
+                    (None, value) => {
+                        call.set_result(value.and_then(Result::ok).flatten().as_ref());
+                        return Ok(Stop::Finished);
+                    }
+                    (left, None) => {
+                        *at = At::Waiting(left);
+                        return Ok(Stop::Waiting);
+                    }
+                },
             },
         };
         let is_pending = store.data().call.suspension.pending.is_some();
@@ -172,9 +179,16 @@ impl<P: WasmParams + Copy, R: WasmResults + FromVal> Call for Typed<P, R> {
     type OutOfFuel = TypedResumableCallOutOfFuel<R>;
     type HostTrap = TypedResumableCallHostTrap<R>;
 
+    #[inline]
     fn begin<H>(&mut self, store: &mut Store<StoreData<H>>) -> Outcome<Self> {
-        let call = self.function.call_resumable(store, self.params)?;
-        Ok(self.take(call))
+        match self.function.call_resumable(store, self.params) {
+            // By itself, as in `step`.
+            Ok(TypedResumableCall::Finished(result)) => {
+                self.result = Some(result);
+                Ok(Ended::Finished)
+            }
+            call => call.map(|call| self.take(call)),
+        }
     }
 
     fn resume<H>(

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     ValueType, WasmValue, WasmValues,
     audit::Recorded,
-    host::{Chain, Host, HostCall, HostError, Suspension},
+    host::{Host, HostCall, HostError, NestedLimits, Suspension},
     value::MAX_VALUES,
 };
 use alloc::boxed::Box;
@@ -156,9 +156,9 @@ impl<H: Host> Sandbox<H> {
         Ok(Task::new(Work::Bytes(exchange)))
     }
 
-    /// Makes the sandbox run for the calls that led to it.
-    pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
-        self.store.data_mut().call.enter(chain, recorded);
+    /// Makes the sandbox run for another plugin.
+    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) {
+        self.store.data_mut().call.enter(outer);
     }
 
     /// Makes the sandbox forget the calls that led to it.

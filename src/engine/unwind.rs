@@ -23,10 +23,11 @@ mod caught {
             function: impl FnOnce() -> Result<R, HostError>,
         ) -> Result<R, HostError> {
             // What a panic may leave half done is the sandbox's, and no call runs in that again.
-            catch_unwind(AssertUnwindSafe(function)).unwrap_or_else(|panic| {
+            let mut result = Err(HostError::Abort("it panicked"));
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| result = function())) {
                 self.0 = Some(panic);
-                Err(HostError::Abort("it panicked"))
-            })
+            }
+            result
         }
 
         /// Lets a panic that was caught go on.

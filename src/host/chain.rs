@@ -34,23 +34,29 @@ impl Chain {
         self.0.iter().any(|call| call.cancel.is_cancelled())
     }
 
-    /// The chain of a call that `caller`, at the end of this one, makes to the plugin `callee`; there
-    /// may be `max_depth` plugins in all.
-    pub(crate) fn extend(
-        &self,
-        caller: &Link,
-        callee: u64,
-        max_depth: u32,
-    ) -> Result<Self, ChainEnd> {
+    /// Whether `caller`, at the end of this one, may call the plugin `callee`, where there may be
+    /// `max_depth` plugins in all.
+    pub(crate) fn check(&self, caller: &Link, callee: u64, max_depth: u32) -> Result<(), ChainEnd> {
         if callee == caller.plugin || self.0.iter().any(|call| call.plugin == callee) {
             return Err(ChainEnd::Cycle);
         }
-        let mut longer = self.clone();
-        longer.0.push(caller.clone()).map_err(|_| ChainEnd::TooDeep)?;
-        match u32::try_from(longer.0.len()) {
-            Ok(outer) if outer < max_depth.min(MAX_CALL_DEPTH) => Ok(longer),
+        // The caller and its callee come behind those that are here.
+        match u32::try_from(self.0.len().saturating_add(2)) {
+            Ok(depth) if depth <= max_depth.min(MAX_CALL_DEPTH) => Ok(()),
             _ => Err(ChainEnd::TooDeep),
         }
+    }
+
+    /// Makes this the chain of a call that `caller` makes, at the end of `outer`, which has
+    /// [checked](Self::check) that it may.
+    // In place: it is too large to be handed around.
+    pub(crate) fn set(&mut self, outer: &Self, caller: &Link) {
+        self.0.clear();
+        self.0.extend(outer.0.iter().chain([caller]).cloned());
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -62,32 +68,40 @@ mod tests {
         Link { plugin, cancel: Arc::default() }
     }
 
+    fn behind(outer: &Chain, caller: &Link) -> Chain {
+        let mut chain = Chain::default();
+        chain.set(outer, caller);
+        chain
+    }
+
     #[test]
     fn a_chain_ends_at_its_depth() {
         let host = Chain::default();
-        assert_eq!(host.extend(&link(1), 2, 1).unwrap_err(), ChainEnd::TooDeep);
-        let two = host.extend(&link(1), 2, 2).unwrap();
-        assert_eq!(two.extend(&link(2), 3, 2).unwrap_err(), ChainEnd::TooDeep);
+        assert_eq!(host.check(&link(1), 2, 1), Err(ChainEnd::TooDeep));
+        assert_eq!(host.check(&link(1), 2, 2), Ok(()));
+        assert_eq!(behind(&host, &link(1)).check(&link(2), 3, 2), Err(ChainEnd::TooDeep));
         let mut chain = host;
         for caller in 1..u64::from(MAX_CALL_DEPTH) {
-            chain = chain.extend(&link(caller), caller + 1, u32::MAX).unwrap();
+            assert_eq!(chain.check(&link(caller), caller + 1, u32::MAX), Ok(()));
+            chain = behind(&chain, &link(caller));
+            assert_eq!(chain.0.len() as u64, caller);
         }
         let last = u64::from(MAX_CALL_DEPTH);
-        assert_eq!(chain.extend(&link(last), last + 1, u32::MAX).unwrap_err(), ChainEnd::TooDeep);
+        assert_eq!(chain.check(&link(last), last + 1, u32::MAX), Err(ChainEnd::TooDeep));
     }
 
     #[test]
     fn a_chain_never_comes_back() {
-        let two = Chain::default().extend(&link(1), 2, 8).unwrap();
-        assert_eq!(two.extend(&link(2), 1, 8).unwrap_err(), ChainEnd::Cycle);
-        assert_eq!(two.extend(&link(2), 2, 8).unwrap_err(), ChainEnd::Cycle);
+        let two = behind(&Chain::default(), &link(1));
+        assert_eq!(two.check(&link(2), 1, 8), Err(ChainEnd::Cycle));
+        assert_eq!(two.check(&link(2), 2, 8), Err(ChainEnd::Cycle));
     }
 
     #[test]
     fn a_chain_is_cancelled_with_any_of_its_calls() {
         let callers = [link(1), link(2)];
-        let two = Chain::default().extend(&callers[0], 2, 8).unwrap();
-        let three = two.extend(&callers[1], 3, 8).unwrap();
+        let two = behind(&Chain::default(), &callers[0]);
+        let three = behind(&two, &callers[1]);
         callers[1].cancel.begin();
         assert!(!three.is_cancelled());
         assert!(callers[1].cancel.cancel_running());

@@ -17,7 +17,7 @@
 /// | `soch_write` | 300 |
 /// | `index_lookup`, `index_range` (and 20 for each row id) | 400 |
 /// | `vector_search` (and 1 for each component it looks at) | 400 |
-/// | `call_plugin` (beside what the callee spends) | 500 |
+/// | `call_plugin` (beside what the callee spends) | 600 |
 ///
 /// Beside that, 2 bytes beyond the 64th of a key, a metric's labels, or a log line that is not all
 /// ASCII cost 1: keys that begin alike are compared to their ends, some 25 times for one that is

@@ -1,7 +1,8 @@
 //! What a sandbox knows of the call it is running.
 
 use super::{
-    Chain, HostError, PluginContext, memory::Range, recent::Recent, suspension::Suspension,
+    Chain, HostError, NestedLimits, PluginContext, memory::Range, recent::Recent,
+    suspension::Suspension,
 };
 use crate::{
     audit::Recorded, budget::Meter, cancel::CancelCell, schedule::Pace, stats::SlotCounts,
@@ -72,15 +73,15 @@ impl CallState {
 
     /// Takes over what the callers of a nested call leave it, before the sandbox runs for them: who
     /// they are, and how many decisions of theirs went to the audit ring.
-    pub(crate) fn enter(&mut self, chain: Chain, recorded: &Recorded) {
-        self.chain = chain;
-        self.recorded.set_to(Some(recorded));
+    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) {
+        self.chain.set(outer.chain, &outer.caller);
+        self.recorded.set_to(Some(outer.recorded));
     }
 
     /// Forgets the callers, once the sandbox has run for them.
     pub(crate) fn leave(&mut self) {
         if !self.chain.is_empty() {
-            self.chain = Chain::default();
+            self.chain.clear();
             self.recorded.set_to(None);
         }
     }

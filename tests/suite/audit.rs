@@ -110,7 +110,7 @@ fn a_denial_is_recorded_with_what_was_asked_for_and_what_it_cost() {
         ]
     );
     let fuel: Vec<_> = records.iter().map(AuditRecord::fuel).collect();
-    assert_eq!(fuel, [200, 200, 500], "the base cost, and no more");
+    assert_eq!(fuel, [200, 200, 600], "the base cost, and no more");
 }
 
 #[test]

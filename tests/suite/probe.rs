@@ -66,7 +66,7 @@ pub static FUNCTIONS: [Function; 12] = [
     // Name, value.
     function("get_config", &[TABLE, OUT], (1, Some(1)), 4, (50, 4)),
     // Input, answer; and what the callee spends.
-    function("call_plugin", &[PLUGIN, PLUGIN, VALUE, OUT], (2, Some(3)), 4, (500, 4)),
+    function("call_plugin", &[PLUGIN, PLUGIN, VALUE, OUT], (2, Some(3)), 4, (600, 4)),
     // An empty answer.
     function("last_answer", &[OUT], (0, Some(0)), 0, (50, 0)),
     // Query, one row of two components, ranked among ten, one hit.

@@ -60,7 +60,7 @@ fn define_all<H: Host, const N: usize>(table: &mut HostFunctionTable<H, N>) -> R
     table.define_built_in("emit_metric", Always, base(200), emit_metric::emit_metric::<H>)?;
     table.define_built_in("log_message", Always, base(120), log_message::log_message::<H>)?;
     table.define_built_in("get_config", Always, base(50), get_config::get_config::<H>)?;
-    table.define_built_in("call_plugin", CallPlugin, base(500), call_plugin::call_plugin::<H>)?;
+    table.define_built_in("call_plugin", CallPlugin, base(600), call_plugin::call_plugin::<H>)?;
     table.define_built_in("last_answer", Always, base(50), last_answer::last_answer::<H>)
 }
 

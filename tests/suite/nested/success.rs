@@ -131,9 +131,9 @@ fn call_options_narrow_the_whole_of_a_nested_call() {
     let options = CallOptions { fuel: Some(100_000), ..CallOptions::default() };
     assert_eq!(asker.try_ask(("echo", "echo", b"hi", 64), options).unwrap(), 2);
     // Enough to ask, but not for an answer; then not even that.
-    let options = CallOptions { fuel: Some(530), ..CallOptions::default() };
+    let options = CallOptions { fuel: Some(630), ..CallOptions::default() };
     assert_eq!(asker.try_ask(("echo", "echo", b"hi", 64), options).unwrap(), -7);
-    let options = CallOptions { fuel: Some(490), ..CallOptions::default() };
+    let options = CallOptions { fuel: Some(590), ..CallOptions::default() };
     let error = asker.try_ask(("echo", "echo", b"hi", 64), options).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::OutOfFuel);
 }
