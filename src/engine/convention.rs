@@ -5,8 +5,7 @@
 
 use super::{
     failure::{BadAnswer, Failure},
-    run::run_typed,
-    step::{Answer, At, Stop, Typed, step},
+    run::{Answer, At, AtTyped, Stop, Typed, run_typed, step},
     store::StoreData,
 };
 use alloc::vec::Vec;
@@ -86,7 +85,8 @@ impl Convention {
         taken
     }
 
-    /// Begins the same, one function at a time: `input_len` bytes will be handed to `function`.
+    /// Begins the same, to be left between its functions and inside of them: `input_len` bytes will be
+    /// handed to `function`.
     pub(super) fn begin(
         self,
         function: TypedFunc<(i32, i32), i64>,
@@ -168,10 +168,10 @@ pub(super) struct Exchange {
 
 /// Which function of an exchange is called.
 enum Stage {
-    Allocate(Typed<i32, i32>, At<Typed<i32, i32>>),
-    Call(Typed<(i32, i32), i64>, At<Typed<(i32, i32), i64>>),
+    Allocate(Typed<i32, i32>, AtTyped<i32>),
+    Call(Typed<(i32, i32), i64>, AtTyped<i64>),
     /// Frees something; behind it, this.
-    Free(Typed<(i32, i32), ()>, At<Typed<(i32, i32), ()>>, (i32, i32)),
+    Free(Typed<(i32, i32), ()>, AtTyped<()>, (i32, i32)),
 }
 
 impl Exchange {

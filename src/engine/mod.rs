@@ -15,7 +15,6 @@ mod rewrite;
 mod run;
 mod sandbox;
 mod signature;
-mod step;
 mod store;
 mod task;
 mod unwind;
@@ -28,8 +27,8 @@ pub(crate) use self::{
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},
     link::HostBody,
+    run::Stop,
     sandbox::{CallLimits, Sandbox},
-    step::Stop,
     task::Task,
 };
 pub use self::{

@@ -5,10 +5,10 @@ use super::{
     convention::{Convention, Input},
     failure::{BadAnswer, Evidence, Failure},
     rewrite::START_EXPORT,
-    run::{run_typed, run_untyped},
+    run::{Untyped, run_typed, run_untyped},
     signature::{Params, Results},
     store::StoreData,
-    values::{lift, lower, placeholder},
+    values::{CallValues, lift, lower, placeholder},
 };
 use crate::{
     CallOptions, ErrorKind, HostError, TrapCode, WasmInstanceConfig, WasmValue, WasmValues,
@@ -16,11 +16,10 @@ use crate::{
     schedule::{First, SLICE_FUEL},
     stats::{SlotCounts, Stop},
     sync::Arc,
-    value::MAX_VALUES,
 };
 use alloc::{boxed::Box, format};
 use core::any::Any;
-use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc, Val};
+use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
 
 /// One call in so many is timed as a whole, beginning with a sandbox's first.
 const TIMED_EVERY: u32 = 256;
@@ -358,9 +357,27 @@ impl<H: Host> Sandbox<H> {
         args: &[WasmValue],
         results: &mut WasmValues,
     ) -> Result<(), Failure> {
+        // Filled where they lie: moving them costs more than the call.
+        let mut values = CallValues::new();
+        let function = self.lower_all(index, args, &mut values)?;
+        let (inputs, outputs) = values.split_at_mut_checked(args.len()).unwrap_or_default();
+        run_untyped(&mut self.store, Untyped { function, args: inputs, results: outputs })?;
+        for value in &*outputs {
+            let value = lift(&self.store, value).ok_or_else(no_such_export)?;
+            results.push(value).map_err(|_| no_such_export())?;
+        }
+        Ok(())
+    }
+
+    /// Puts the arguments of a function in `values`, and room for its results; returns the function.
+    #[inline]
+    pub(super) fn lower_all(
+        &mut self,
+        index: usize,
+        args: &[WasmValue],
+        values: &mut CallValues,
+    ) -> Result<Func, Failure> {
         let function = *self.functions.get(index).ok_or_else(no_such_export)?;
-        // Both in one place, filled where they lie: moving them costs more than the call.
-        let mut values = heapless::Vec::<Val, { 2 * MAX_VALUES }>::new();
         for arg in args {
             values.push(lower(&mut self.store, *arg)?).map_err(|_| no_such_export())?;
         }
@@ -368,13 +385,7 @@ impl<H: Host> Sandbox<H> {
         for ty in types {
             values.push(placeholder(*ty)).map_err(|_| no_such_export())?;
         }
-        let (inputs, outputs) = values.split_at_mut_checked(args.len()).unwrap_or_default();
-        run_untyped(&mut self.store, function, inputs, outputs)?;
-        for value in &*outputs {
-            let value = lift(&self.store, value).ok_or_else(no_such_export)?;
-            results.push(value).map_err(|_| no_such_export())?;
-        }
-        Ok(())
+        Ok(function)
     }
 
     /// Reads an exported memory. `false` if the range is not inside; nothing if there is no such

@@ -4,7 +4,7 @@ use crate::ValueType;
 
 /// The parameters of a [`PluginFunction`](crate::PluginFunction): one of `i32`, `u32`, `i64`,
 /// `u64`, `f32` and `f64`, or a tuple of 0 to 16 of them. Sealed.
-pub trait Params: Types + wasmi::WasmParams {}
+pub trait Params: Types + wasmi::WasmParams + Copy {}
 
 /// The results of a [`PluginFunction`](crate::PluginFunction): the same types as [`Params`]. Sealed.
 pub trait Results: Types + wasmi::WasmResults {}
@@ -17,7 +17,7 @@ pub trait Types: Send + Sync + 'static {
 
 /// One value type that Rust knows.
 #[doc(hidden)]
-pub trait Type: wasmi::WasmTy + Sync + 'static {
+pub trait Type: wasmi::WasmTy + Copy + Sync + 'static {
     const TYPE: ValueType;
 }
 

@@ -4,24 +4,20 @@ use super::{
     convention::{Bytes, Exchange},
     failure::{BadAnswer, Failure, HostStop},
     link::{HostResult, perform},
-    run::stopped,
-    sandbox::{CallLimits, Sandbox, no_such_export},
-    step::{Answer, At, Call, Ended, Outcome, Stop, step},
+    run::{Answer, At, AtUntyped, Stop, Untyped, step, stopped},
+    sandbox::{CallLimits, Sandbox},
     store::StoreData,
     unwind::Caught,
-    values::{lift, lower, placeholder},
+    values::{CallValues, lift},
 };
 use crate::{
     ValueType, WasmValue, WasmValues,
     audit::Recorded,
     host::{Host, HostCall, HostError, NestedLimits, Suspension},
-    value::MAX_VALUES,
 };
 use alloc::boxed::Box;
 use core::any::Any;
-use wasmi::{
-    AsContextMut, Func, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Store, Val,
-};
+use wasmi::{AsContextMut, Func};
 
 /// A call of a sandbox, and where it is.
 pub(crate) struct Task {
@@ -33,72 +29,21 @@ pub(crate) struct Task {
 /// What is to be called.
 enum Work {
     /// A function, with its arguments and room for its results.
-    Values(Box<Values>, At<Values>),
+    Values(Box<Values>, AtUntyped),
     /// The functions that hand over bytes and take an answer, one after another.
     Bytes(Exchange),
 }
 
 struct Values {
     function: Func,
-    /// The arguments, then the results.
-    values: heapless::Vec<Val, { 2 * MAX_VALUES }>,
+    values: CallValues,
     args: usize,
 }
 
 impl Values {
-    fn parts(&mut self) -> (&[Val], &mut [Val]) {
+    fn call(&mut self) -> Untyped<'_> {
         let (args, results) = self.values.split_at_mut_checked(self.args).unwrap_or_default();
-        (args, results)
-    }
-}
-
-impl Call for Values {
-    type OutOfFuel = ResumableCallOutOfFuel;
-    type HostTrap = ResumableCallHostTrap;
-
-    fn begin<H>(&mut self, store: &mut Store<StoreData<H>>) -> Outcome<Self> {
-        let function = self.function;
-        let (args, results) = self.parts();
-        function.call_resumable(store, args, results).map(untyped)
-    }
-
-    fn resume<H>(
-        &mut self,
-        store: &mut Store<StoreData<H>>,
-        call: ResumableCallOutOfFuel,
-    ) -> Outcome<Self> {
-        call.resume(store, self.parts().1).map(untyped)
-    }
-
-    fn answer<H>(
-        &mut self,
-        store: &mut Store<StoreData<H>>,
-        call: ResumableCallHostTrap,
-        value: Option<&Val>,
-    ) -> Outcome<Self> {
-        call.resume(store, value.map_or(&[], core::slice::from_ref), self.parts().1).map(untyped)
-    }
-
-    fn set_result(&mut self, value: Option<&Val>) {
-        if let (Some(result), Some(value)) = (self.parts().1.first_mut(), value) {
-            *result = value.clone();
-        }
-    }
-
-    fn required_fuel(call: &ResumableCallOutOfFuel) -> u64 {
-        call.required_fuel()
-    }
-
-    fn host_error(call: &ResumableCallHostTrap) -> &wasmi::Error {
-        call.host_error()
-    }
-}
-
-fn untyped(call: ResumableCall) -> Ended<ResumableCallOutOfFuel, ResumableCallHostTrap> {
-    match call {
-        ResumableCall::Finished => Ended::Finished,
-        ResumableCall::OutOfFuel(call) => Ended::OutOfFuel(call),
-        ResumableCall::HostTrap(call) => Ended::HostTrap(call),
+        Untyped { function: self.function, args, results }
     }
 }
 
@@ -126,7 +71,7 @@ impl<H: Host> Sandbox<H> {
         let Some(function) = self.start_function()? else {
             return Ok(None);
         };
-        let values = Values { function: *function.func(), values: heapless::Vec::new(), args: 0 };
+        let values = Values { function: *function.func(), values: CallValues::new(), args: 0 };
         Ok(Some(Task::of_values(values)))
     }
 
@@ -136,15 +81,8 @@ impl<H: Host> Sandbox<H> {
         index: usize,
         args: &[WasmValue],
     ) -> Result<Task, Failure> {
-        let full = |_| Failure::Engine("too many values".into());
-        let function = *self.functions.get(index).ok_or_else(no_such_export)?;
-        let mut values = heapless::Vec::new();
-        for arg in args {
-            values.push(lower(&mut self.store, *arg)?).map_err(full)?;
-        }
-        for ty in self.export(index).map_or(&[][..], |function| &function.results) {
-            values.push(placeholder(*ty)).map_err(full)?;
-        }
+        let mut values = CallValues::new();
+        let function = self.lower_all(index, args, &mut values)?;
         let values = Values { function, values, args: args.len() };
         Ok(Task::of_values(values))
     }
@@ -257,7 +195,7 @@ impl<H: Host> Sandbox<H> {
     ) -> Result<Stop, Failure> {
         let (store, answer) = (&mut self.store, &mut task.answer);
         match &mut task.work {
-            Work::Values(call, at) => step(store, &mut **call, at, answer),
+            Work::Values(values, at) => step(store, &mut values.call(), at, answer),
             Work::Bytes(exchange) => exchange.advance(store, answer, bytes),
         }
     }

@@ -1,8 +1,11 @@
 //! Values between the host and wasmi, for calls by name.
 
 use super::{failure::Failure, store::StoreData};
-use crate::{ValueType, WasmValue};
+use crate::{ValueType, WasmValue, value::MAX_VALUES};
 use wasmi::{ExternRef, F32, F64, Nullable, Store, Val};
+
+/// The arguments of a call, then room for its results.
+pub(super) type CallValues = heapless::Vec<Val, { 2 * MAX_VALUES }>;
 
 /// A value as wasmi takes it.
 #[inline]
