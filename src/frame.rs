@@ -333,7 +333,7 @@ impl<H: Host> Frame<H> {
         let (spent, evidence) =
             self.end_and_tell(result.as_ref().copied(), debug_mode, Some(recorded));
         let outcome = result.map_err(|failure| {
-            let reason = crate::nested::reason(&failure);
+            let reason = (&failure).into();
             if let (Some(evidence), Some(function)) = (evidence, function) {
                 self.plugin.failed(&function, failure, &crate::CallOptions::default(), &evidence);
             }

@@ -3,9 +3,9 @@
 
 use crate::{
     ErrorKind, TrapCode, WasmPluginInstance,
-    engine::{Bytes, CallLimits, Failure},
+    engine::{Bytes, CallLimits},
     frame::{Callee, Frame, Plan, Run},
-    host::{ChainEnd, Host, HostError, Nested, NestedFailure, NestedResult},
+    host::{ChainEnd, Host, Nested, NestedFailure, NestedResult},
     report,
     sync::Arc,
 };
@@ -80,24 +80,6 @@ impl<H: Host> WasmPluginInstance<H> {
             outer_deadline_us: limits.deadline_us,
         };
         Ok((index, limits))
-    }
-}
-
-/// What the caller is told of a callee that failed.
-pub(crate) fn reason(failure: &Failure) -> NestedFailure {
-    match failure {
-        Failure::Trap(code) => NestedFailure::trapped(code.code()),
-        Failure::OutOfFuel | Failure::Deadline | Failure::Cancelled => NestedFailure::BUDGET,
-        Failure::Host { error, .. } => {
-            NestedFailure::trapped(HostError::status(*error).unwrap_or(0))
-        }
-        Failure::AnswerTooLong { .. } => NestedFailure::LimitReached,
-        Failure::Status(status) => NestedFailure::refused(*status),
-        Failure::BadAnswer(_)
-        | Failure::Setup { .. }
-        | Failure::TooManyExternRefs
-        | Failure::Invalid(_)
-        | Failure::Engine(_) => NestedFailure::trapped(0),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     TrapCode,
-    host::{HostError, RECENT_CALLS, RecentCall},
+    host::{HostError, NestedFailure, RECENT_CALLS, RecentCall},
 };
 use alloc::{boxed::Box, string::String};
 use core::fmt;
@@ -39,6 +39,24 @@ pub(crate) enum Failure {
     Invalid(Box<str>),
     /// Something that validation should have made impossible.
     Engine(Box<str>),
+}
+
+impl From<&Failure> for NestedFailure {
+    /// What a plugin is told of one that it called.
+    fn from(failure: &Failure) -> Self {
+        match failure {
+            Failure::Trap(code) => Self::trapped(code.code()),
+            Failure::OutOfFuel | Failure::Deadline | Failure::Cancelled => Self::BUDGET,
+            Failure::Host { error, .. } => Self::trapped(HostError::status(*error).unwrap_or(0)),
+            Failure::AnswerTooLong { .. } => Self::LimitReached,
+            Failure::Status(status) => Self::refused(*status),
+            Failure::BadAnswer(_)
+            | Failure::Setup { .. }
+            | Failure::TooManyExternRefs
+            | Failure::Invalid(_)
+            | Failure::Engine(_) => Self::trapped(0),
+        }
+    }
 }
 
 /// What a call that failed leaves for a report.

@@ -12,7 +12,6 @@ mod table;
 mod tenants;
 
 pub use crate::report::{
-    child::show_one,
     heap::Counting,
     measure::{Cell, Effort},
 };
@@ -87,4 +86,16 @@ fn text(
     goals::table(&mut text, film, cells, effort.processes)?;
     text.push_str(PEERS);
     Ok(text)
+}
+
+/// Is one of the processes that the report starts, if the command line says so, and prints what it measured.
+pub fn show_one(args: &[String]) -> bool {
+    let [flag, task, args @ ..] = args else { return false };
+    let measured = match task.as_str() {
+        _ if flag != child::FLAG => None,
+        film::TASK => film::show_one(args),
+        tenants::TASK => tenants::show_one(args),
+        _ => None,
+    };
+    measured.inspect(|text| println!("{text}")).is_some()
 }
