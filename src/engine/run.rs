@@ -116,27 +116,24 @@ pub(super) fn step<H, C: Answered>(
         if !may_run {
             return Ok(Stop::Paused);
         }
-        let ended = match at {
-            // By itself: what the others hold is large, and most calls have none of it.
+        let ended = match core::mem::replace(at, At::Begin) {
             At::Begin => match call.begin(store) {
+                // By itself: what the others hold is large, and most calls have none of it.
                 Ok(Ended::Finished) => return Ok(Stop::Finished),
                 ended => ended,
             },
-            _ => match core::mem::replace(at, At::Begin) {
-                At::Begin => call.begin(store),
-                At::OutOfFuel(left) => call.resume(store, left),
-                At::Waiting(left) => match (left, answer.take()) {
-                    (_, Some(Err(stop))) => return Err(stop.into()),
-                    (Some(left), Some(Ok(value))) => call.answer(store, left, value.as_ref()),
-                    (None, value) => {
-                        call.set_result(value.and_then(Result::ok).flatten().as_ref());
-                        return Ok(Stop::Finished);
-                    }
-                    (left, None) => {
-                        *at = At::Waiting(left);
-                        return Ok(Stop::Waiting);
-                    }
-                },
+            At::OutOfFuel(left) => call.resume(store, left),
+            At::Waiting(left) => match (left, answer.take()) {
+                (_, Some(Err(stop))) => return Err(stop.into()),
+                (Some(left), Some(Ok(value))) => call.answer(store, left, value.as_ref()),
+                (None, value) => {
+                    call.set_result(value.and_then(Result::ok).flatten().as_ref());
+                    return Ok(Stop::Finished);
+                }
+                (left, None) => {
+                    *at = At::Waiting(left);
+                    return Ok(Stop::Waiting);
+                }
             },
         };
         let is_pending = store.data().call.suspension.pending.is_some();

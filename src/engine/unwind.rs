@@ -23,6 +23,7 @@ mod caught {
             function: impl FnOnce() -> Result<R, HostError>,
         ) -> Result<R, HostError> {
             // What a panic may leave half done is the sandbox's, and no call runs in that again.
+            // Beside `catch_unwind`, whose own result is copied twice before it can be looked at.
             let mut result = Err(HostError::Abort("it panicked"));
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| result = function())) {
                 self.0 = Some(panic);

@@ -52,7 +52,10 @@ impl Chain {
     // In place: it is too large to be handed around.
     pub(crate) fn set(&mut self, outer: &Self, caller: &Link) {
         self.0.clear();
-        self.0.extend(outer.0.iter().chain([caller]).cloned());
+        for link in outer.0.iter().chain([caller]) {
+            // There is room: that was checked.
+            let _ = self.0.push(link.clone());
+        }
     }
 
     pub(crate) fn clear(&mut self) {

@@ -1,9 +1,6 @@
 //! Timeouts, on a clock that a test sets the pace of.
 
-use crate::{
-    piecewise::bench::HandClock,
-    support::{StepClock, all_granted, assert_error, call_i32, config, fixture, wat},
-};
+use crate::support::{StepClock, all_granted, assert_error, call_i32, config, fixture, wat};
 use std::sync::Arc;
 use wasm_runtime::{
     Clock, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError, HostFunctionTable,
@@ -139,8 +136,8 @@ fn the_system_s_clock_ends_a_call_too() {
 /// in each of these calls as `us` says of its number.
 fn calls_that_take(
     us: impl Fn(u64) -> u64 + Send + Sync + 'static,
-) -> (HandClock, Arc<WasmPluginInstance>) {
-    let clock = HandClock::default();
+) -> (StepClock, Arc<WasmPluginInstance>) {
+    let clock = StepClock::default();
     let (moved, calls) = (clock.clone(), std::sync::atomic::AtomicU64::new(0));
     let mut table = HostFunctionTable::<EmbeddedHost>::new();
     let slow = move |_: &mut HostCall<'_, EmbeddedHost>| -> Result<(), HostError> {

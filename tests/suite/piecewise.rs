@@ -1,6 +1,6 @@
 //! Calls that their host runs piece by piece: paused, suspended, cancelled, dropped.
 
-pub mod bench;
+mod bench;
 mod cancelling;
 mod future;
 mod nesting;

@@ -1,37 +1,17 @@
 //! Many calls of many tenants on one core.
 
-use crate::support::{all_granted, assert_error, config, fixture, wat};
+use crate::support::{StepClock, all_granted, assert_error, config, fixture, wat};
 use proptest::prelude::*;
 use std::{
     collections::{BTreeMap, BTreeSet},
     num::NonZeroU32,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
 };
 use wasm_runtime::{
-    CallId, CallOptions, Clock, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError,
+    CallId, CallOptions, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError,
     HostFunctionTable, PluginCall, Scheduler, Turn, WasmInstanceConfig, WasmPluginCapabilities,
     WasmPluginRegistry, WasmValue,
 };
-
-/// A clock that stands still until a test moves it.
-#[derive(Clone, Default)]
-struct HandClock(Arc<AtomicU64>);
-
-impl HandClock {
-    fn advance_ms(&self, ms: u64) {
-        self.0.fetch_add(ms * 1_000, Ordering::Relaxed);
-    }
-}
-
-impl Clock for HandClock {
-    fn now_us(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// A guest that waits for its host, and one whose every block is long.
 const GUEST: &str = r#"(module
@@ -63,7 +43,7 @@ const GUEST: &str = r#"(module
 /// A scheduler, and the plugins of its calls: one `guest` for each tenant, and others.
 struct Core {
     registry: WasmPluginRegistry,
-    clock: HandClock,
+    clock: StepClock,
     scheduler: Scheduler,
     /// What the calls of each tenant spent that have ended.
     spent: BTreeMap<String, u64>,
@@ -84,7 +64,7 @@ impl Core {
         let costly = |_: &mut HostCall<'_, EmbeddedHost>| -> Result<(), HostError> { Ok(()) };
         let cost = HostCost { base: 1 << 40, ..HostCost::default() };
         table.define("env", "costly", Grant::Always, cost, costly).unwrap();
-        let clock = HandClock::default();
+        let clock = StepClock::default();
         let registry =
             WasmPluginRegistry::builder().functions(table).clock(clock.clone()).build().unwrap();
         let scheduler = Scheduler::new(quantum);
@@ -229,16 +209,21 @@ fn shares_are_within_5_percent_of_the_weights_and_no_call_waits_more_than_two_ro
     assert!(core.scheduler.rounds().abs_diff(total / 160_000) <= 2, "{}", core.scheduler.rounds());
 }
 
-#[test]
-fn a_tenant_s_many_calls_take_nothing_from_another_tenant() {
-    let mut core = Core::new(50_000);
+/// One call of a tenant against a hundred of another, until the one has spent `fuel`.
+fn assert_one_has_as_much_as_a_hundred(quantum: u64, fuel: u64) {
+    let mut core = Core::new(quantum);
     let one = core.spawn_guest("few", "loop", 0);
     let many: Vec<_> = (0..100).map(|_| core.spawn_guest("many", "loop", 0)).collect();
-    while core.spent_by(one) < 2_000_000 {
+    while core.spent_by(one) < fuel {
         core.ran();
     }
     let of_many = many.iter().map(|id| core.spent_by(*id)).sum();
     assert_shares(&[core.spent_by(one), of_many], &[1, 1]);
+}
+
+#[test]
+fn a_tenant_s_many_calls_take_nothing_from_another_tenant() {
+    assert_one_has_as_much_as_a_hundred(50_000, 2_000_000);
 }
 
 #[test]
@@ -313,14 +298,7 @@ fn what_a_removed_call_overran_is_its_tenant_s() {
 
 #[test]
 fn more_calls_than_the_quantum_has_fuel_share_it_all_the_same() {
-    let mut core = Core::new(10);
-    let one = core.spawn_guest("few", "loop", 0);
-    let many: Vec<_> = (0..100).map(|_| core.spawn_guest("many", "loop", 0)).collect();
-    while core.spent_by(one) < 200_000 {
-        core.ran();
-    }
-    let of_many = many.iter().map(|id| core.spent_by(*id)).sum();
-    assert_shares(&[core.spent_by(one), of_many], &[1, 1]);
+    assert_one_has_as_much_as_a_hundred(10, 200_000);
 }
 
 #[test]
@@ -532,9 +510,9 @@ fn a_deadline_that_passes_while_suspended_ends_the_call_within_a_round() {
             _ => assert_ne!(core.ran(), id),
         };
         (0..20).for_each(|_| watch(&mut core));
-        core.clock.advance_ms(49);
+        core.clock.advance(49_000);
         (0..20).for_each(|_| watch(&mut core));
-        core.clock.advance_ms(2);
+        core.clock.advance(2_000);
         let late = core.scheduler.rounds() + 1;
         let error = loop {
             match core.turn() {

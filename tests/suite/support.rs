@@ -1,6 +1,9 @@
 //! What the tests share: fixtures, small modules, configurations.
 
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicU64, Ordering},
+};
 use wasm_runtime::{
     Clock, EmbeddedHost, Error, ErrorKind, Grant, Host, HostCall, HostCost, HostError,
     HostFunctionTable, WasmInstanceConfig, WasmPluginCapabilities, WasmPluginInstance,
@@ -57,10 +60,11 @@ pub fn call_i32<H: Host>(
     Ok(plugin.call(function, &args)?[0].as_i32().unwrap())
 }
 
-/// A clock that a test moves by hand: each reading advances it by `step_us`.
-#[derive(Debug, Default)]
+/// A clock that a test moves by hand: each reading advances it by `step_us`, by default not at all. Its
+/// clones show the same time.
+#[derive(Debug, Default, Clone)]
 pub struct StepClock {
-    now_us: std::sync::atomic::AtomicU64,
+    now_us: Arc<AtomicU64>,
     pub step_us: u64,
 }
 
@@ -68,11 +72,15 @@ impl StepClock {
     pub fn new(step_us: u64) -> Self {
         Self { step_us, ..Self::default() }
     }
+
+    pub fn advance(&self, us: u64) {
+        self.now_us.fetch_add(us, Ordering::Relaxed);
+    }
 }
 
 impl Clock for StepClock {
     fn now_us(&self) -> u64 {
-        self.now_us.fetch_add(self.step_us, std::sync::atomic::Ordering::Relaxed)
+        self.now_us.fetch_add(self.step_us, Ordering::Relaxed)
     }
 }
 

@@ -143,7 +143,7 @@ fn a_host_function_sees_who_calls_and_the_outermost_call_s_tag() {
 /// A caller, its limits, and a callee that traps each time, whose start function never ends once the
 /// table `flag` has a row; otherwise it ends after some 300,000 fuel.
 fn caller_of_a_callee_made_anew(
-    clock: impl Clock + 'static,
+    clock: StepClock,
     (fuel_limit, timeout_ms): (u64, u64),
 ) -> WasmPluginRegistry {
     let registry = WasmPluginRegistry::builder().clock(clock).build().unwrap();
@@ -182,8 +182,7 @@ fn caller_of_a_callee_made_anew(
 #[test]
 fn a_deadline_of_the_caller_holds_for_the_start_function_of_the_called_plugin() {
     let clock = StepClock::new(100);
-    let clock = Arc::new(clock);
-    let registry = caller_of_a_callee_made_anew(Shared(Arc::clone(&clock)), (u64::MAX / 2, 10));
+    let registry = caller_of_a_callee_made_anew(clock.clone(), (u64::MAX / 2, 10));
     // Its value is empty: the read answers 0.
     registry.host().put("default", "flag", b"flag", b"").unwrap();
     let began = clock.now_us();
@@ -191,15 +190,6 @@ fn a_deadline_of_the_caller_holds_for_the_start_function_of_the_called_plugin() 
     assert_eq!(error.kind(), ErrorKind::Deadline, "{error}");
     let took = clock.now_us() - began;
     assert!((10_000..=20_000).contains(&took), "{took} us");
-}
-
-/// A clock that is looked at from outside.
-struct Shared(Arc<StepClock>);
-
-impl Clock for Shared {
-    fn now_us(&self) -> u64 {
-        self.0.now_us()
-    }
 }
 
 #[test]

@@ -1,14 +1,10 @@
 //! What these tests run: a guest with every way to wait, and a host that answers later.
 
-use crate::support::{all_granted, config, wat};
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicU64, Ordering},
-};
+use crate::support::{StepClock, all_granted, config, wat};
+use std::sync::{Arc, OnceLock};
 use wasm_runtime::{
-    Clock, EmbeddedHost, Error, Grant, HostCall, HostCost, HostError, HostFunctionTable,
-    PluginCall, Progress, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmValue,
-    WasmValues,
+    EmbeddedHost, Error, Grant, HostCall, HostCost, HostError, HostFunctionTable, PluginCall,
+    Progress, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmValue, WasmValues,
 };
 
 /// A guest that waits for its host in every way.
@@ -134,31 +130,15 @@ fn pending(ticket: i32) -> HostError {
     HostError::Pending(u64::from(ticket.cast_unsigned()))
 }
 
-/// A clock that stands until it is moved.
-#[derive(Clone, Default)]
-pub struct HandClock(Arc<AtomicU64>);
-
-impl HandClock {
-    pub fn advance(&self, us: u64) {
-        self.0.fetch_add(us, Ordering::Relaxed);
-    }
-}
-
-impl Clock for HandClock {
-    fn now_us(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// A registry with plugins of [`WAITER`], on a clock that a test moves.
 pub struct Bench {
     pub registry: WasmPluginRegistry,
-    pub clock: HandClock,
+    pub clock: StepClock,
 }
 
 impl Bench {
     pub fn new() -> Self {
-        let clock = HandClock::default();
+        let clock = StepClock::default();
         let builder = WasmPluginRegistry::builder().functions(table()).clock(clock.clone());
         Self { registry: builder.build().unwrap(), clock }
     }
