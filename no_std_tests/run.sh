@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds a firmware, runs it in QEMU, and exits as it does: 0 if the whole suite passed.
 #
-#   no_std_tests/run.sh TARGET          cortex-m
+#   no_std_tests/run.sh TARGET          cortex-m, aarch64, aarch64-portable, riscv32
 #   no_std_tests/run.sh TARGET faults   every mistake made on purpose must end as a line and exit code 1
 #
 # Builds into $DEVICES_TARGET_DIR, one folder per triple; target/devices of the repository by default.
@@ -17,7 +17,7 @@ export CARGO_TERM_COLOR=never
 main() {
     local target=${1-} what=${2-suite}
     case $target in
-        cortex-m) ;;
+        cortex-m | aarch64 | aarch64-portable | riscv32) ;;
         *) usage ;;
     esac
     case $what in
@@ -45,6 +45,27 @@ cortex_m() {
     emulator=(qemu-system-arm -machine mps2-an386 -semihosting-config enable=on,target=native)
     mistake=0x21fffffc
     need qemu-system-arm qemu-system-arm
+}
+
+aarch64() {
+    triple=aarch64-unknown-none profile=release flags="-C target-feature=-strict-align"
+    package=(aarch64-firmware)
+    emulator=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -m 128M -semihosting-config enable=on,target=native)
+    mistake=0x44fffffc
+    need qemu-system-aarch64 qemu-system-arm
+}
+
+aarch64_portable() {
+    aarch64
+    package+=(--features portable-dispatch)
+}
+
+riscv32() {
+    triple=riscv32imac-unknown-none-elf profile=small flags=""
+    package=(riscv32-firmware)
+    emulator=(qemu-system-riscv32 -machine virt -bios none -m 64M)
+    mistake=0x82fffffc
+    need qemu-system-riscv32 qemu-system-misc
 }
 
 # --- building ------------------------------------------------------------------------------------------------------

@@ -1,9 +1,7 @@
 //! The board's timer 0: 25 MHz, 32 bits, counting down.
 
-use core::{
-    ptr,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
-};
+use core::ptr;
+use firmware::Widened;
 
 /// Ticks of a microsecond.
 pub(crate) const TICKS_PER_US: u64 = 25;
@@ -14,9 +12,7 @@ const CONTROL: usize = 0x4000_0000;
 const VALUE: usize = 0x4000_0004;
 const RELOAD: usize = 0x4000_0008;
 
-/// What was read last, and how often it wrapped before.
-static LAST: AtomicU32 = AtomicU32::new(0);
-static WRAPPED: AtomicU32 = AtomicU32::new(0);
+static TICKS: Widened = Widened::new();
 
 /// Starts it.
 pub(crate) fn start() {
@@ -30,10 +26,5 @@ pub(crate) fn start() {
 pub(crate) fn ticks() -> u64 {
     // SAFETY: the timer's register, and reading it changes nothing.
     let left = unsafe { ptr::with_exposed_provenance::<u32>(VALUE).read_volatile() };
-    let now = u32::MAX - left;
-    if now < LAST.load(Relaxed) {
-        WRAPPED.store(WRAPPED.load(Relaxed) + 1, Relaxed);
-    }
-    LAST.store(now, Relaxed);
-    u64::from(WRAPPED.load(Relaxed)) << 32 | u64::from(now)
+    TICKS.at(u32::MAX - left)
 }

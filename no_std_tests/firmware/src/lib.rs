@@ -6,6 +6,7 @@
 #![no_std]
 
 mod board;
+mod counter;
 mod end;
 mod heap;
 mod mistake;
@@ -14,5 +15,6 @@ pub mod semihosting;
 
 pub use crate::{
     board::{Board, Memory, run},
+    counter::Widened,
     end::{Cause, Fault, fault, panicked},
 };
