@@ -1,0 +1,163 @@
+#!/bin/bash
+# Builds a firmware, runs it in QEMU, and exits as it does: 0 if the whole suite passed.
+#
+#   no_std_tests/run.sh TARGET          cortex-m, aarch64, aarch64-portable, riscv32
+#   no_std_tests/run.sh TARGET faults   every mistake made on purpose must end as a line and exit code 1
+#
+# Builds into $DEVICES_TARGET_DIR, one folder per triple; target/devices of the repository by default.
+# Uses rustup's standard library for the target where it is installed, otherwise Debian's compiler; what is missing is
+# installed from Debian's packages when run as root.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+devices=${DEVICES_TARGET_DIR:-$PWD/../target/devices}
+limit_s=${DEVICES_TIMEOUT_S:-600}
+export CARGO_TERM_COLOR=never
+
+main() {
+    local target=${1-} what=${2-suite}
+    case $target in
+        cortex-m | aarch64 | aarch64-portable | riscv32) ;;
+        *) usage ;;
+    esac
+    case $what in
+        suite | faults) ;;
+        *) usage ;;
+    esac
+    "${target//-/_}"
+    timed "build of $target" build
+    timed "run of $target" "$what"
+}
+
+usage() {
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+
+# --- targets: what to build, and the command that runs it. `mistake` is the word that asks for a mistake -------------
+
+# Under `-icount shift=0` an instruction takes a nanosecond of the emulated clock: every run is the same, and the clock
+# counts instructions.
+
+cortex_m() {
+    triple=thumbv7em-none-eabihf profile=small flags=""
+    package=(cortex-m-firmware)
+    emulator=(qemu-system-arm -machine mps2-an386 -semihosting-config enable=on,target=native)
+    mistake=0x21fffffc
+    need qemu-system-arm qemu-system-arm
+}
+
+aarch64() {
+    triple=aarch64-unknown-none profile=release flags="-C target-feature=-strict-align"
+    package=(aarch64-firmware)
+    emulator=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -m 128M -semihosting-config enable=on,target=native)
+    mistake=0x44fffffc
+    need qemu-system-aarch64 qemu-system-arm
+}
+
+aarch64_portable() {
+    aarch64
+    package+=(--features portable-dispatch)
+}
+
+riscv32() {
+    triple=riscv32imac-unknown-none-elf profile=small flags=""
+    package=(riscv32-firmware)
+    emulator=(qemu-system-riscv32 -machine virt -bios none -m 64M)
+    mistake=0x82fffffc
+    need qemu-system-riscv32 qemu-system-misc
+}
+
+# --- building ------------------------------------------------------------------------------------------------------
+
+# With rustup's standard library for the target if it is there; otherwise Debian's compiler builds core and alloc.
+build() {
+    local upper=${triple^^}
+    upper=${upper//-/_}
+    local cargo=(cargo) more=()
+    export "CARGO_TARGET_${upper}_RUSTFLAGS=$flags"
+    if ! rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
+        debian_compilers
+        need ld.lld-22 lld-22
+        cargo=(env RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 "CARGO_TARGET_${upper}_LINKER=ld.lld-22" /usr/bin/cargo)
+        more=(-Zbuild-std=core,alloc)
+    fi
+    "${cargo[@]}" build --locked --package "${package[@]}" --profile "$profile" --target "$triple" \
+        --target-dir "$devices/$triple" "${more[@]}"
+}
+
+# --- running -------------------------------------------------------------------------------------------------------
+
+suite() {
+    emulate
+}
+
+# Each mistake, by its number, and what the firmware must say last.
+mistakes=(
+    ""
+    "panic: on purpose"
+    "fault: undefined instruction;"
+    "fault: memory may not be accessed like this; address=0x0 "
+    "fault: the stack overflowed;"
+    "fault: memory may not be accessed like this;"
+    "fault: code may not be run here;"
+)
+
+faults() {
+    local number wrong=0 output status
+    for number in 1 2 3 4 5 6; do
+        status=0
+        output=$(emulate -device "loader,addr=$mistake,data=$((0xbad00000 + number)),data-len=4") || status=$?
+        printf '%s\n-> exit code %d\n' "$output" "$status"
+        if [ "$status" -ne 1 ] || [[ ${output##*$'\n'} != "${mistakes[number]}"* ]]; then
+            echo "WRONG: was to end with exit code 1 and \"${mistakes[number]}\""
+            wrong=1
+        fi
+    done
+    return $wrong
+}
+
+emulate() {
+    timeout "$limit_s" "${emulator[@]}" -nographic -icount shift=0 -kernel "$devices/$triple/$triple/$profile/${package[0]}" "$@" \
+        </dev/null 2>&1
+}
+
+# timed WHAT COMMAND...: the command's exit code, and how long it took.
+timed() {
+    local what=$1 status=0 began=${EPOCHREALTIME/[.,]/} ms
+    shift
+    # In a shell of its own, where `set -e` holds although the status is looked at.
+    set +e
+    (set -e; "$@")
+    status=$?
+    set -e
+    ms=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
+    printf -- '--- %s: exit code %d, %d.%03d s\n' "$what" "$status" $((ms / 1000)) $((ms % 1000))
+    [ "$status" -eq 0 ] || exit "$status"
+}
+
+# --- what is missing -----------------------------------------------------------------------------------------------
+
+debian_compilers() {
+    need /usr/bin/rustc rustc-web
+    need /usr/bin/cargo cargo-web
+    need "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" rust-web-src
+}
+
+# need COMMAND-OR-FILE PACKAGE
+need() {
+    present "$1" && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2" >/dev/null
+    fi
+    present "$1" && return
+    echo "missing: $1 (Debian: apt-get install --no-install-recommends $2)" >&2
+    return 1
+}
+
+present() {
+    command -v "$1" >/dev/null || [ -f "$1" ]
+}
+
+main "$@"
