@@ -35,15 +35,20 @@ pub use crate::{
 };
 
 use crate::check::Check;
+use wasm_runtime::WasmPluginRegistry;
 
 /// Runs every check on `device` and prints a line for each, what the device measured, and last
-/// `PASS n/n` or `FAIL passed/n`.
+/// `PASS n/n`, `FAIL passed/n`, or `REFUSED` and why the library runs no plugin in this build.
 pub fn run(device: &mut dyn Device) -> Outcome {
     device.print(format_args!("conformance on {}", device.name()));
     if let Some(stack) = device.stack() {
         stack.paint();
     }
     let mut outcome = Outcome { passed: 0, total: 0 };
+    if let Err(error) = WasmPluginRegistry::builder().build() {
+        device.print(format_args!("REFUSED {:?}: {error}", error.kind()));
+        return outcome;
+    }
     let mut count = |device: &mut dyn Device, group: &str, name: &str, result: check::Result| {
         outcome.total += 1;
         match result {

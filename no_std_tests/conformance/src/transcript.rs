@@ -42,10 +42,10 @@ pub fn transcript() -> String {
 
 /// Runs a fixture and compares what comes of it with the record, line by line.
 pub fn check(fixture: &Fixture) -> Result {
-    let section = RECORD.split("# ").find_map(|section| {
-        section.strip_prefix(fixture.name).and_then(|rest| rest.strip_prefix('\n'))
-    });
-    let recorded: Vec<&str> = some("a section of the record", section)?.lines().collect();
+    let title = |line: &&str| line.strip_prefix("# ") == Some(fixture.name);
+    let mut record = RECORD.lines();
+    some("its section of the record", record.find(title))?;
+    let recorded: Vec<&str> = record.take_while(|line| !line.starts_with("# ")).collect();
     let found = lines(fixture)?;
     for (found, recorded) in found.iter().zip(&recorded) {
         same("recorded otherwise", found.as_str(), recorded)?;

@@ -8,7 +8,7 @@ use firmware::{Board, Memory};
 
 const HEAP_BYTES: usize = 32 << 20;
 
-/// What the embedder gives.
+// What the embedder gives.
 #[link(wasm_import_module = "board")]
 unsafe extern "C" {
     /// Prints UTF-8.
@@ -19,8 +19,8 @@ unsafe extern "C" {
     fn exit(code: i32) -> !;
 }
 
-/// The linker's symbols: the shadow stack, which has what needs an address. The rest of a frame is on
-/// the embedder's stack, where nobody can look.
+// The linker's symbols: the shadow stack, which has what needs an address. The rest of a frame is on
+// the embedder's stack, where nobody can look.
 unsafe extern "C" {
     static __stack_low: u8;
     static __stack_high: u8;
