@@ -58,11 +58,16 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How often `work` allocates in this thread; a reallocation counts, a release does not.
+/// How often this thread has allocated; a reallocation counts, a release does not.
+pub fn allocated() -> u64 {
+    ALLOCATIONS.get()
+}
+
+/// How often `work` allocates in this thread.
 pub fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.get();
+    let before = allocated();
     work();
-    ALLOCATIONS.get() - before
+    allocated() - before
 }
 
 /// The bytes that this thread has allocated, less those that it has freed. Only differences mean

@@ -12,7 +12,7 @@ pub struct HeapUse {
     pub allocations: usize,
     /// Bytes allocated and not yet released, as asked for.
     pub live_bytes: usize,
-    /// The most `live_bytes` has been since the start or the last reset.
+    /// The most `live_bytes` has been since the start or the last reset; 0 if that is not known.
     pub peak_bytes: usize,
 }
 

@@ -1,87 +1,13 @@
 //! What these tests run: a guest with every way to wait, and a host that answers later.
 
-use crate::support::{StepClock, all_granted, config, wat};
-use std::sync::{Arc, OnceLock};
+use crate::support::{StepClock, all_granted, config, fixture};
+use std::sync::Arc;
 use wasm_runtime::{
     EmbeddedHost, Error, Grant, HostCall, HostCost, HostError, HostFunctionTable, PluginCall,
     Progress, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmValue, WasmValues,
 };
 
-/// A guest that waits for its host in every way.
-pub const WAITER: &str = r#"(module
-  (import "env" "later" (func $later (param i32 i32 i32) (result i32)))
-  (import "env" "later_f64" (func $later_f64 (param i32) (result f64)))
-  (import "env" "later_nothing" (func $later_nothing (param i32)))
-  (import "soch_v1" "call_plugin"
-    (func $call_plugin (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (data (i32.const 0x100) "waiter-b") (data (i32.const 0x200) "wait_bytes")
-  (data (i32.const 0x280) "spin_bytes")
-  (data (i32.const 0x110) "waiter-c")
-  (global $turns (export "turns") (mut i32) (i32.const 0))
-  (export "direct" (func $later))
-  (func (export "wait") (param $ticket i32) (result i32)
-    (i32.add (i32.const 1000) (call $later (local.get $ticket) (i32.const 0x1000) (i32.const 8))))
-  (func (export "wait_in_tail_call") (param $ticket i32) (result i32)
-    (return_call $later (local.get $ticket) (i32.const 0x1000) (i32.const 8)))
-  (func $tail (param $ticket i32) (result i32)
-    (return_call $later (local.get $ticket) (i32.const 0x1000) (i32.const 8)))
-  (func (export "wait_below_tail_call") (param $ticket i32) (result i32)
-    (local $kept i32)
-    (local.set $kept (i32.mul (local.get $ticket) (i32.const 10)))
-    (i32.add (local.get $kept) (call $tail (local.get $ticket))))
-  (func (export "wait_f64") (param $ticket i32) (result f64)
-    (f64.mul (f64.const 2) (call $later_f64 (local.get $ticket))))
-  (func (export "wait_for_nothing") (param $ticket i32) (result i32)
-    (call $later_nothing (local.get $ticket)) (i32.const 5))
-  (func (export "wait_often") (param $times i32) (result i32)
-    (local $sum i32)
-    (loop $again
-      (local.set $sum (i32.add (local.get $sum)
-        (call $later (local.get $times) (i32.const 0x1000) (i32.const 8))))
-      (br_if $again (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))
-    (local.get $sum))
-  (func (export "wait_outside") (param $ticket i32) (result i32)
-    (call $later (local.get $ticket) (i32.const -8) (i32.const 8)))
-  (func $spin (export "spin") (param $turns i32) (result i32)
-    (local $i i32)
-    (loop $again
-      (local.set $i (i32.add (local.get $i) (i32.const 1)))
-      (global.set $turns (local.get $i))
-      (br_if $again (i32.ne (local.get $i) (local.get $turns))))
-    (local.get $i))
-  (func (export "trap") (unreachable))
-  (func (export "soch_alloc") (param $len i32) (result i32) (i32.const 0x4000))
-  ;; Answers its input, after having waited for ticket 7.
-  (func (export "wait_bytes") (param $ptr i32) (param $len i32) (result i64)
-    (drop (call $later (i32.const 7) (i32.const 0x1000) (i32.const 8)))
-    (i64.or (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32))
-            (i64.extend_i32_u (local.get $len))))
-  ;; Answers its input, after as many turns as its first word says.
-  (func (export "spin_bytes") (param $ptr i32) (param $len i32) (result i64)
-    (drop (call $spin (i32.load (local.get $ptr))))
-    (i64.or (i64.shl (i64.extend_i32_u (local.get $ptr)) (i64.const 32))
-            (i64.extend_i32_u (local.get $len))))
-  ;; Has `waiter-b` spin, and answers how long its answer was, and one more for each own turn.
-  (func $ask (export "ask_to_spin") (param $turns i32) (result i32)
-    (i32.store (i32.const 0x300) (local.get $turns))
-    (i32.add (call $spin (i32.const 3))
-      (call $call_plugin (i32.const 0x100) (i32.const 8) (i32.const 0x280) (i32.const 10)
-        (i32.const 0x300) (i32.const 4) (i32.const 0x2000) (i32.const 64))))
-  (func (export "ask_to_wait") (result i32)
-    (i32.store (i32.const 0x300) (i32.const 0x01020304))
-    (i32.add (i32.const 100)
-      (call $call_plugin (i32.const 0x100) (i32.const 8) (i32.const 0x200) (i32.const 10)
-        (i32.const 0x300) (i32.const 4) (i32.const 0x2000) (i32.const 64))))
-  (func (export "ask_forever")
-    (loop $again (drop (call $ask (i32.const 10))) (br $again)))
-  ;; Has `waiter-c` spin for ever.
-  (func (export "relay") (param $ptr i32) (param $len i32) (result i64)
-    (i64.extend_i32_s
-      (call $call_plugin (i32.const 0x110) (i32.const 8) (i32.const 0x280) (i32.const 10)
-        (local.get $ptr) (local.get $len) (i32.const 0x2000) (i32.const 64)))))"#;
-
-/// The functions of [`WAITER`]: each answers later, under the ticket that the guest gives.
+/// The functions that the fixture `waiter` imports: each answers later, under the ticket that the guest gives.
 pub fn table() -> HostFunctionTable<EmbeddedHost> {
     let mut table = HostFunctionTable::<EmbeddedHost>::new();
     let cost = HostCost::default();
@@ -130,7 +56,7 @@ fn pending(ticket: i32) -> HostError {
     HostError::Pending(u64::from(ticket.cast_unsigned()))
 }
 
-/// A registry with plugins of [`WAITER`], on a clock that a test moves.
+/// A registry with plugins of the fixture `waiter`, on a clock that a test moves.
 pub struct Bench {
     pub registry: WasmPluginRegistry,
     pub clock: StepClock,
@@ -144,8 +70,7 @@ impl Bench {
     }
 
     pub fn load(&self, name: &str, config: WasmInstanceConfig) -> Arc<WasmPluginInstance> {
-        static WASM: OnceLock<Vec<u8>> = OnceLock::new();
-        self.registry.load(name, WASM.get_or_init(|| wat(WAITER)), config).unwrap();
+        self.registry.load(name, &fixture("waiter"), config).unwrap();
         self.registry.get(name).unwrap()
     }
 

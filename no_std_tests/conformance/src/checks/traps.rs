@@ -1,0 +1,96 @@
+//! Every way to trap is told by its code, and the next call answers.
+
+use crate::{
+    Device,
+    check::{Result, checks, error, same, some, that},
+    setup::{alone, call_i32, granted, try_call},
+};
+use wasm_runtime::{DenyPolicy, ErrorKind, Fault, TrapCode, WasmInstanceConfig, WasmPluginState};
+
+checks![
+    every_trap_is_told_by_its_code,
+    a_trap_is_reported_with_what_led_to_it,
+    a_denial_is_a_trap_by_choice,
+    an_answer_that_is_a_lie_is_an_error,
+    ten_thousand_traps_are_ten_thousand_errors,
+];
+
+fn every_trap_is_told_by_its_code(_: &mut dyn Device) -> Result {
+    let cases = [
+        ("unreachable", TrapCode::UnreachableCodeReached),
+        ("div_by_zero", TrapCode::IntegerDivisionByZero),
+        ("rem_by_zero", TrapCode::IntegerDivisionByZero),
+        ("div_overflow", TrapCode::IntegerOverflow),
+        ("bad_conversion", TrapCode::BadConversionToInteger),
+        ("conversion_overflow", TrapCode::IntegerOverflow),
+        ("load_out_of_bounds", TrapCode::MemoryOutOfBounds),
+        ("load_across_the_end", TrapCode::MemoryOutOfBounds),
+        ("load_wrapping_offset", TrapCode::MemoryOutOfBounds),
+        ("load_constant_address", TrapCode::MemoryOutOfBounds),
+        ("store_out_of_bounds", TrapCode::MemoryOutOfBounds),
+        ("store_across_the_end", TrapCode::MemoryOutOfBounds),
+        ("fill_out_of_bounds", TrapCode::MemoryOutOfBounds),
+        ("copy_out_of_bounds", TrapCode::MemoryOutOfBounds),
+        ("init_out_of_bounds", TrapCode::MemoryOutOfBounds),
+        ("call_null", TrapCode::IndirectCallToNull),
+        ("call_wrong_signature", TrapCode::BadSignature),
+        ("call_out_of_bounds", TrapCode::TableOutOfBounds),
+        ("tail_call_null", TrapCode::IndirectCallToNull),
+        ("table_get_out_of_bounds", TrapCode::TableOutOfBounds),
+        ("table_set_out_of_bounds", TrapCode::TableOutOfBounds),
+        ("table_init_out_of_bounds", TrapCode::TableOutOfBounds),
+    ];
+    let (_registry, plugin) = alone("misbehaving/traps", granted())?;
+    same("cases", plugin.functions().count(), cases.len() + 1)?;
+    for (function, code) in cases {
+        let trap = error(function, try_call(&plugin, function, &[]))?;
+        same(function, (trap.kind(), trap.trap_code()), (ErrorKind::Trap, Some(code)))?;
+        same(function, trap.fault(), Fault::Guest)?;
+        same(function, call_i32(&plugin, "ping", &[])?, 1)?;
+        same(function, plugin.state(), WasmPluginState::Ready)?;
+    }
+    Ok(())
+}
+
+fn a_trap_is_reported_with_what_led_to_it(_: &mut dyn Device) -> Result {
+    let (_registry, plugin) = alone("misbehaving/endless_host_loop", granted())?;
+    let end = error("log", try_call(&plugin, "log", &[]))?;
+    same("last log", end.last_log(), "still here")?;
+    let report = some("a report", end.trap_report())?;
+    same("kind", report.kind, ErrorKind::OutOfFuel)?;
+    same("host calls", report.host_calls.len(), 8)?;
+    same("memory", report.memory_bytes, 1 << 16)?;
+    same("limit", report.fuel_limit, 1_000_000)?;
+    that("the fuel is spent", report.fuel_limit - report.fuel_spent < 200)
+}
+
+fn a_denial_is_a_trap_by_choice(_: &mut dyn Device) -> Result {
+    let mut config = WasmInstanceConfig { on_denied: DenyPolicy::Trap, ..granted() };
+    config.capabilities.can_read_table.clear();
+    let (_registry, plugin) = alone("misbehaving/forbidden_table", config)?;
+    let denied = error("read", try_call(&plugin, "read", &[]))?;
+    same("kind", denied.kind(), ErrorKind::Denied)?;
+    same("leaked", call_i32(&plugin, "leaked", &[])?, 0)
+}
+
+fn an_answer_that_is_a_lie_is_an_error(_: &mut dyn Device) -> Result {
+    let (_registry, plugin) = alone("misbehaving/liar_answers", granted())?;
+    for function in ["wild_ptr", "wild_len", "one_beyond", "wrapping", "not_a_status", "lowest"] {
+        let lie = error(function, plugin.call_bytes(function, b"x"))?;
+        same(function, lie.kind(), ErrorKind::BadGuestAnswer)?;
+    }
+    plugin.call_bytes("ok", b"x")?;
+    Ok(())
+}
+
+fn ten_thousand_traps_are_ten_thousand_errors(device: &mut dyn Device) -> Result {
+    let (_registry, plugin) = alone("misbehaving/traps", granted())?;
+    error("first", try_call(&plugin, "unreachable", &[]))?;
+    let before = device.heap();
+    for _ in 1..10_000 {
+        error("next", try_call(&plugin, "unreachable", &[]))?;
+    }
+    let live = |heap: crate::HeapUse| heap.live_bytes;
+    same("heap", device.heap().map(live), before.map(live))?;
+    same("traps", plugin.stats().trap_count, 10_000)
+}
