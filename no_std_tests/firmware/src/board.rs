@@ -30,6 +30,13 @@ pub trait Board {
     /// Instructions since a fixed point, if the board counts them.
     fn instructions() -> Option<u64>;
 
+    /// Runs `work` and returns the instructions that took, if the board can tell.
+    fn instructions_of(work: &mut dyn FnMut()) -> Option<u64> {
+        let before = Self::instructions()?;
+        work();
+        Some(Self::instructions()? - before)
+    }
+
     /// Runs an undefined instruction.
     fn undefined_instruction();
 }
@@ -41,7 +48,7 @@ pub struct Memory {
     pub heap: Range<usize>,
     /// The native stack. An access below it is a fault.
     pub stack: Range<usize>,
-    /// Code, constants and initial values.
+    /// Code, constants and initial values; 0 if that is not known.
     pub flash_bytes: usize,
     /// A word that the emulator sets to have a mistake made; the board uses it for nothing else.
     pub mistake: usize,
@@ -98,12 +105,10 @@ impl<B: Board> Device for Running<B> {
     }
 
     fn instructions(&mut self, work: &mut dyn FnMut()) -> Option<u64> {
-        let before = B::instructions()?;
-        work();
-        Some(B::instructions()? - before)
+        B::instructions_of(work)
     }
 
     fn flash_bytes(&self) -> Option<usize> {
-        Some(self.flash_bytes)
+        (self.flash_bytes > 0).then_some(self.flash_bytes)
     }
 }

@@ -1,0 +1,113 @@
+//! What the suite needs of the program.
+
+use crate::{
+    kernel::{self, CLOCK_GETTIME, EXIT_GROUP, WRITE},
+    signals,
+};
+use core::{
+    arch::asm,
+    cell::UnsafeCell,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
+use firmware::{Board, Memory};
+
+pub(crate) const STACK_BYTES: usize = 256 << 10;
+const HEAP_BYTES: usize = 32 << 20;
+pub(crate) const PAGE_BYTES: usize = 4 << 10;
+
+/// Memory whose lowest page may be made inaccessible.
+#[repr(C, align(4096))]
+pub(crate) struct Pages<const N: usize>(UnsafeCell<[u8; N]>);
+
+// SAFETY: nothing makes references into it; it is the stack, or handed to the heap once.
+unsafe impl<const N: usize> Sync for Pages<N> {}
+
+impl<const N: usize> Pages<N> {
+    pub(crate) const fn new() -> Self {
+        Self(UnsafeCell::new([0; N]))
+    }
+
+    pub(crate) fn addr(&self) -> usize {
+        self.0.get().expose_provenance()
+    }
+}
+
+/// The native stack. Its lowest page is the guard.
+pub(crate) static STACK: Pages<STACK_BYTES> = Pages::new();
+static HEAP: Pages<HEAP_BYTES> = Pages::new();
+static MISTAKE: AtomicU32 = AtomicU32::new(0);
+
+unsafe extern "C" {
+    static __executable_start: u8;
+    static edata: u8;
+}
+
+/// A program without a C library.
+pub(crate) struct Program;
+
+/// Asks for the mistake whose number is how many arguments the program got.
+pub(crate) fn take_mistake(arguments: usize) {
+    if let Some(number @ 1..) = arguments.checked_sub(1) {
+        MISTAKE.store(0xbad0_0000 + number as u32, Relaxed);
+    }
+}
+
+impl Board for Program {
+    const NAME: &'static str = if cfg!(feature = "portable-dispatch") {
+        "x86-64, freestanding, portable dispatch"
+    } else {
+        "x86-64, freestanding, wasmi's own choice of dispatch"
+    };
+    // ret
+    const RETURN: [u8; 4] = [0xc3; 4];
+
+    fn memory() -> Memory {
+        let stack = STACK.addr() + PAGE_BYTES..STACK.addr() + STACK_BYTES;
+        let code = (&raw const __executable_start).addr();
+        Memory {
+            heap: HEAP.addr()..HEAP.addr() + HEAP_BYTES,
+            stack,
+            flash_bytes: (&raw const edata).addr() - code,
+            mistake: MISTAKE.as_ptr().expose_provenance(),
+        }
+    }
+
+    fn write(text: &str) {
+        let mut rest = text;
+        while !rest.is_empty() {
+            // SAFETY: the kernel reads the text.
+            let written = unsafe { kernel::call(WRITE, [1, rest.as_ptr().addr(), rest.len(), 0]) };
+            rest = usize::try_from(written).ok().and_then(|n| rest.get(n..)).unwrap_or_default();
+        }
+    }
+
+    fn exit(passed: bool) -> ! {
+        loop {
+            // SAFETY: the process ends.
+            unsafe { kernel::call(EXIT_GROUP, [usize::from(!passed), 0, 0, 0]) };
+        }
+    }
+
+    fn clock_us() -> u64 {
+        const MONOTONIC: usize = 1;
+        let mut seconds_and_ns = [0_u64; 2];
+        let into = (&raw mut seconds_and_ns).expose_provenance();
+        // SAFETY: the kernel writes two numbers of 64 bits.
+        unsafe { kernel::call(CLOCK_GETTIME, [MONOTONIC, into, 0, 0]) };
+        let [seconds, ns] = seconds_and_ns;
+        seconds * 1_000_000 + ns / 1_000
+    }
+
+    fn instructions() -> Option<u64> {
+        None
+    }
+
+    fn instructions_of(work: &mut dyn FnMut()) -> Option<u64> {
+        Some(signals::step_through(work))
+    }
+
+    fn undefined_instruction() {
+        // SAFETY: it changes nothing; the processor takes an exception.
+        unsafe { asm!("ud2", options(nomem, nostack)) };
+    }
+}

@@ -1,0 +1,31 @@
+//! The conformance suite as a freestanding x86-64 program, so that everyone can run it.
+//!
+//! It is a Linux executable without a C library: the kernel loads it, and its system calls are the
+//! board: writing, exiting, the clock, and the signals that stand for a processor's exceptions. Heap
+//! and stack lie in its own statics.
+
+#![no_std]
+#![no_main]
+
+mod board;
+mod kernel;
+mod memory;
+mod signals;
+mod start;
+
+use crate::board::Program;
+use core::panic::PanicInfo;
+
+/// Where `start` goes, with the number of the mistake that is asked for, or 0.
+extern "C" fn main(arguments: usize) -> ! {
+    board::take_mistake(arguments);
+    signals::install();
+    // SAFETY: called once, by `start`, on the stack of `board`; heap, stack and mistake word are
+    // statics that nothing else uses.
+    unsafe { firmware::run::<Program>() }
+}
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    firmware::panicked::<Program>(info)
+}
