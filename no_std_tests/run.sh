@@ -34,24 +34,27 @@ usage() {
     exit 2
 }
 
-# --- targets: what to build, and the command that runs it. `mistake` is the word that asks for a mistake -------------
+# --- targets -------------------------------------------------------------------------------------------------------
 
+# Each says what to build, `package` with its features, and the `command` that runs the file `$package`. If mistakes can
+# be asked for, the words that ask for the one of a number are `ask` with the number in the place of `N`.
+#
 # Under `-icount shift=0` an instruction takes a nanosecond of the emulated clock: every run is the same, and the clock
 # counts instructions.
 
 cortex_m() {
     triple=thumbv7em-none-eabihf profile=small flags=""
     package=(cortex-m-firmware)
-    emulator=(qemu-system-arm -machine mps2-an386 -semihosting-config enable=on,target=native)
-    mistake=0x21fffffc
+    command=(qemu-system-arm -machine mps2-an386 "${semihosting[@]}" "${emulated[@]}")
+    ask=(-device loader,addr=0x21fffffc,data=0xbad0000N,data-len=4)
     need qemu-system-arm qemu-system-arm
 }
 
 aarch64() {
     triple=aarch64-unknown-none profile=release flags="-C target-feature=-strict-align"
     package=(aarch64-firmware)
-    emulator=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -m 128M -semihosting-config enable=on,target=native)
-    mistake=0x44fffffc
+    command=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -m 128M "${semihosting[@]}" "${emulated[@]}")
+    ask=(-device loader,addr=0x44fffffc,data=0xbad0000N,data-len=4)
     need qemu-system-aarch64 qemu-system-arm
 }
 
@@ -63,10 +66,13 @@ aarch64_portable() {
 riscv32() {
     triple=riscv32imac-unknown-none-elf profile=small flags=""
     package=(riscv32-firmware)
-    emulator=(qemu-system-riscv32 -machine virt -bios none -m 64M)
-    mistake=0x82fffffc
+    command=(qemu-system-riscv32 -machine virt -bios none -m 64M "${emulated[@]}")
+    ask=(-device loader,addr=0x82fffffc,data=0xbad0000N,data-len=4)
     need qemu-system-riscv32 qemu-system-misc
 }
+
+semihosting=(-semihosting-config enable=on,target=native)
+emulated=(-nographic -icount shift=0 -kernel)
 
 # --- building ------------------------------------------------------------------------------------------------------
 
@@ -89,7 +95,7 @@ build() {
 # --- running -------------------------------------------------------------------------------------------------------
 
 suite() {
-    emulate
+    run
 }
 
 # Each mistake, by its number, and what the firmware must say last.
@@ -107,7 +113,7 @@ faults() {
     local number wrong=0 output status
     for number in 1 2 3 4 5 6; do
         status=0
-        output=$(emulate -device "loader,addr=$mistake,data=$((0xbad00000 + number)),data-len=4") || status=$?
+        output=$(run "${ask[@]//N/$number}") || status=$?
         printf '%s\n-> exit code %d\n' "$output" "$status"
         if [ "$status" -ne 1 ] || [[ ${output##*$'\n'} != "${mistakes[number]}"* ]]; then
             echo "WRONG: was to end with exit code 1 and \"${mistakes[number]}\""
@@ -117,9 +123,8 @@ faults() {
     return $wrong
 }
 
-emulate() {
-    timeout "$limit_s" "${emulator[@]}" -nographic -icount shift=0 -kernel "$devices/$triple/$triple/$profile/${package[0]}" "$@" \
-        </dev/null 2>&1
+run() {
+    timeout "$limit_s" "${command[@]}" "$devices/$triple/$triple/$profile/$package" "$@" </dev/null 2>&1
 }
 
 # timed WHAT COMMAND...: the command's exit code, and how long it took.

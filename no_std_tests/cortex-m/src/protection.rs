@@ -10,9 +10,10 @@ const NONE: u32 = 0;
 const READ_WRITE: u32 = 0b001 << 24;
 const READ: u32 = 0b101 << 24;
 const NEVER_RUN: u32 = 1 << 28;
-/// Normal memory, write-back.
-const NORMAL: u32 = 0b000_0_1_1 << 16;
-const DEVICE: u32 = 0b000_0_0_1 << 16;
+/// Normal memory, write-back: cacheable and bufferable.
+const NORMAL: u32 = 1 << 17 | 1 << 16;
+/// A device: bufferable alone.
+const DEVICE: u32 = 1 << 16;
 
 /// Base, log2 of the size in bytes, attributes. Where regions overlap the last one counts.
 const REGIONS: [(u32, u32, u32); 5] = [

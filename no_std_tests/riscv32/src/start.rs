@@ -22,7 +22,7 @@ const CONFIG_1: u32 =
 
 /// The address of an entry for a range.
 const fn range(low: usize, bytes: usize) -> usize {
-    low >> 2 | (bytes >> 3) - 1
+    (low >> 2) | ((bytes >> 3) - 1)
 }
 
 global_asm!(
