@@ -1,8 +1,10 @@
 #!/bin/bash
-# Builds a firmware, runs it in QEMU, and exits as it does: 0 if the whole suite passed.
+# Builds a firmware, runs it, and exits as it does: 0 if the whole suite passed.
 #
-#   no_std_tests/run.sh TARGET          cortex-m, aarch64, aarch64-portable, riscv32
-#   no_std_tests/run.sh TARGET faults   every mistake made on purpose must end as a line and exit code 1
+#   no_std_tests/run.sh TARGET           in QEMU: cortex-m, aarch64, aarch64-portable, riscv32; under Node.js: wasm32;
+#                                        as they are: x86-64, x86-64-portable, which need nothing but Rust
+#   no_std_tests/run.sh TARGET faults    every mistake made on purpose must end as a line and exit code 1
+#   no_std_tests/run.sh TARGET refuses   aarch64 and x86-64: built so that dispatch is unsound, it must refuse to run
 #
 # Builds into $DEVICES_TARGET_DIR, one folder per triple; target/devices of the repository by default.
 # Uses rustup's standard library for the target where it is installed, otherwise Debian's compiler; what is missing is
@@ -11,33 +13,35 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 devices=${DEVICES_TARGET_DIR:-$PWD/../target/devices}
+ask=() file=
 limit_s=${DEVICES_TIMEOUT_S:-600}
 export CARGO_TERM_COLOR=never
 
 main() {
     local target=${1-} what=${2-suite}
     case $target in
-        cortex-m | aarch64 | aarch64-portable | riscv32) ;;
+        cortex-m | aarch64 | aarch64-portable | riscv32 | wasm32 | x86-64 | x86-64-portable) ;;
         *) usage ;;
     esac
     case $what in
-        suite | faults) ;;
+        suite | faults | refuses) ;;
         *) usage ;;
     esac
     "${target//-/_}"
+    [ "$what" != refuses ] || profile=unsound
     timed "build of $target" build
     timed "run of $target" "$what"
 }
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
 # --- targets -------------------------------------------------------------------------------------------------------
 
-# Each says what to build, `package` with its features, and the `command` that runs the file `$package`. If mistakes can
-# be asked for, the words that ask for the one of a number are `ask` with the number in the place of `N`.
+# Each says what to build, `package` with its features, and the `command` that runs the file of that name, or `file`. If
+# mistakes can be asked for, the words that ask for the one of a number are `ask` with the number in the place of `N`.
 #
 # Under `-icount shift=0` an instruction takes a nanosecond of the emulated clock: every run is the same, and the clock
 # counts instructions.
@@ -71,6 +75,27 @@ riscv32() {
     need qemu-system-riscv32 qemu-system-misc
 }
 
+# With the toolchain that is there.
+x86_64() {
+    triple=x86_64-unknown-linux-gnu profile=release flags=""
+    package=(x86-64-firmware)
+    command=()
+    ask=(N)
+}
+
+x86_64_portable() {
+    x86_64
+    package+=(--features portable-dispatch)
+}
+
+wasm32() {
+    triple=wasm32-unknown-unknown profile=device flags=""
+    package=(wasm32-firmware)
+    command=(node wasm32/run.mjs)
+    file=wasm32_firmware.wasm
+    need node nodejs
+}
+
 semihosting=(-semihosting-config enable=on,target=native)
 emulated=(-nographic -icount shift=0 -kernel)
 
@@ -82,10 +107,12 @@ build() {
     upper=${upper//-/_}
     local cargo=(cargo) more=()
     export "CARGO_TARGET_${upper}_RUSTFLAGS=$flags"
-    if ! rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
+    if [ $triple != x86_64-unknown-linux-gnu ] && ! rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
         debian_compilers
-        need ld.lld-22 lld-22
-        cargo=(env RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 "CARGO_TARGET_${upper}_LINKER=ld.lld-22" /usr/bin/cargo)
+        local linker=ld.lld-22
+        [ $triple != wasm32-unknown-unknown ] || linker=wasm-ld-22
+        need $linker lld-22
+        cargo=(env RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 "CARGO_TARGET_${upper}_LINKER=$linker" /usr/bin/cargo)
         more=(-Zbuild-std=core,alloc)
     fi
     "${cargo[@]}" build --locked --package "${package[@]}" --profile "$profile" --target "$triple" \
@@ -110,6 +137,7 @@ mistakes=(
 )
 
 faults() {
+    [ ${#ask[@]} -gt 0 ] || usage
     local number wrong=0 output status
     for number in 1 2 3 4 5 6; do
         status=0
@@ -123,8 +151,15 @@ faults() {
     return $wrong
 }
 
+refuses() {
+    local output status=0
+    output=$(run) || status=$?
+    printf '%s\n-> exit code %d\n' "$output" "$status"
+    [ "$status" -eq 1 ] && [[ ${output##*$'\n'} == "REFUSED UnsoundDispatch:"* ]]
+}
+
 run() {
-    timeout "$limit_s" "${command[@]}" "$devices/$triple/$triple/$profile/$package" "$@" </dev/null 2>&1
+    timeout "$limit_s" "${command[@]}" "$devices/$triple/$triple/$profile/${file:-$package}" "$@" </dev/null 2>&1
 }
 
 # timed WHAT COMMAND...: the command's exit code, and how long it took.

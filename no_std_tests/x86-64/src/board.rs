@@ -7,6 +7,7 @@ use crate::{
 use core::{
     arch::asm,
     cell::UnsafeCell,
+    ptr::with_exposed_provenance,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 use firmware::{Board, Memory};
@@ -45,10 +46,19 @@ unsafe extern "C" {
 /// A program without a C library.
 pub(crate) struct Program;
 
-/// Asks for the mistake whose number is how many arguments the program got.
-pub(crate) fn take_mistake(arguments: usize) {
-    if let Some(number @ 1..) = arguments.checked_sub(1) {
-        MISTAKE.store(0xbad0_0000 + number as u32, Relaxed);
+/// Asks for the mistake whose number, one digit, is the program's argument.
+///
+/// # Safety
+///
+/// `told` is how many arguments there are, the program's name included, and then the addresses of
+/// texts that end with a zero.
+pub(crate) unsafe fn take_mistake(told: *const usize) {
+    // SAFETY: the caller's promise.
+    let arguments = unsafe { told.read() };
+    if arguments == 2 {
+        // SAFETY: as before; the text has one byte at least, its end.
+        let digit = unsafe { with_exposed_provenance::<u8>(told.add(2).read()).read() };
+        MISTAKE.store(0xbad0_0000 + u32::from(digit.wrapping_sub(b'0')), Relaxed);
     }
 }
 

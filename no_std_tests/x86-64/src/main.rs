@@ -16,9 +16,10 @@ mod start;
 use crate::board::Program;
 use core::panic::PanicInfo;
 
-/// Where `start` goes, with the number of the mistake that is asked for, or 0.
-extern "C" fn main(arguments: usize) -> ! {
-    board::take_mistake(arguments);
+/// Where `start` goes, with what the kernel tells a program: how many arguments, and their addresses.
+extern "C" fn main(told: *const usize) -> ! {
+    // SAFETY: `start` passes on what the kernel gives every program.
+    unsafe { board::take_mistake(told) };
     signals::install();
     // SAFETY: called once, by `start`, on the stack of `board`; heap, stack and mistake word are
     // statics that nothing else uses.

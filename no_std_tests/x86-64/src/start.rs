@@ -5,8 +5,8 @@ use core::arch::global_asm;
 global_asm!(
     ".global _start",
     "_start:",
-    // The number of arguments, the program's name included, is on the kernel's stack.
-    "mov rdi, [rsp]",
+    // What the kernel left on its stack: how many arguments, then their addresses.
+    "mov rdi, rsp",
     "xor ebp, ebp",
     "lea rsp, [rip + {stack} + {size}]",
     "call {main}",
