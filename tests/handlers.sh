@@ -64,6 +64,12 @@ disassembler() {
 
 # Keeps the instructions of handlers and of what the compiler outlined, and judges when all are read.
 readonly judge='
+# What is not a handler although it lies with them, in either dispatch.
+BEGIN {
+    helper = "^(identity|memory_copy_within|(exec|fetch)_branch_table(_target|_with_copies)?"
+    helper = helper "|splat_[a-z0-9]+|(v128|f32x4|f64x2)_replace_lane[0-9x]*|.*closure.*)?$"
+}
+
 # --- reading -------------------------------------------------------------------------------------------------------
 
 /file format / { object++; known += /file format .*(x86-64|arm64|aarch64)/; keep = 0; next }
@@ -76,7 +82,7 @@ readonly judge='
 function begin(name, address) {
     if (name ~ /^(l?tmp[0-9]+|L.*|\.L.*|\$[xd].*)$/) return # a label inside of a function
     if (name ~ /7handler8dispatch7backend.*8Executor/) portable++
-    keep = name ~ /7handler4exec/ && name !~ /closure|\.cold/ ? 1 : name ~ /OUTLINED_FUNCTION_/ ? 2 : 0
+    keep = name ~ /7handler4exec/ && short(name) !~ helper ? 1 : name ~ /OUTLINED_FUNCTION_/ ? 2 : 0
     if (!keep) return
     f = ++functions
     is_handler[f] = keep == 1
@@ -112,7 +118,7 @@ function hex(text) { sub(/^0x/, "", text); sub(/^0+/, "", text); return text }
 
 END {
     for (g = 1; g <= functions; g++) if (is_handler[g]) judge(g)
-    if (portable && !jumps && !calls && !excused) portable_dispatch()
+    if (portable && !handlers) portable_dispatch()
     if (!handlers) { print "  no handlers of wasmi: keep the symbols (strip = \"none\"), link the library in"; exit 2 }
     if (!known) { print "  " handlers " handlers, of an architecture that this cannot judge"; exit 2 }
     printf "  %5d handlers\n  %5d going on by a jump\n  %5d going on by a call\n", handlers, jumps, calls + excused
