@@ -62,11 +62,12 @@ build() {
 
 # check_symbols FILE [ALSO-ALLOWED]
 check_symbols() {
-    local wanted outside bad unknown
-    wanted=$(symbols "$1" --undefined-only)
+    local wanted defined outside bad unknown
+    wanted=$(symbols "$1" --undefined-only) || return 1
+    defined=$(symbols "$1" --defined-only) || return 1
     # Forbidden even if the archive brought its own.
     bad=$(only "$wanted" "$(list "$forbidden")")
-    outside=$(without "$wanted" "$(symbols "$1" --defined-only)")
+    outside=$(without "$wanted" "$defined")
     unknown=$(without "$outside" "$(list "$allowed ${2-}")")
     echo "asks for:" ${outside:-nothing}
     [ -z "$bad" ] || echo "FORBIDDEN:" $bad
