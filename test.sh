@@ -64,6 +64,7 @@ host() {
     part "tests, release, portable dispatch" cargo test --release --lib --tests --features portable-dispatch
     part "feature combinations" feature_combinations
     part "workload: native tests" workload
+    part "handlers of the interpreter jump, or are seen not to" handlers
     part "unsound build: refuses" dispatch_check refuses
     part "unsound build, portable dispatch: runs" dispatch_check runs --features portable-dispatch
     if [ $third_party = yes ]; then
@@ -78,6 +79,7 @@ devices_and_guests() {
     for triple in thumbv7em-none-eabihf riscv32imac-unknown-none-elf aarch64-unknown-none; do
         part "no_std: $triple" check_device $triple
     done
+    part "archives without std ask for no executable memory" symbols
 }
 
 # What benchmarks show is measured by `benches/`; here it is only checked that they run and are right.
@@ -85,6 +87,8 @@ benchmarks() {
     part "benches: clippy" cargo clippy --locked --all-targets --workspace "${benches[@]}" -- -D warnings
     part "benches: peers in C" cargo test --locked --profile quick -p peer-wasm3 -p peer-wamr "${benches[@]}"
     part "benches: every result, in every runtime" cargo bench --locked --profile quick -p benches "${benches[@]}" -- --test
+    part "executable memory banned: this library, and others" \
+        cargo run --locked --profile quick --example no_exec "${benches[@]}"
     local recorded
     recorded=$(sed -n '2s/^# //p' benches/guard/instructions.txt)
     if [ "$(uname -m)" != x86_64 ] || [ "$(rustc -V)" != "$recorded" ]; then
@@ -103,6 +107,7 @@ formatting() {
     cargo fmt --check --manifest-path fixtures/tool/Cargo.toml -- --color never
     cargo fmt --check --all --manifest-path fixtures/rust/Cargo.toml -- --color never
     cargo fmt --check --all --manifest-path benches/Cargo.toml -- --color never
+    cargo fmt --check --all --manifest-path no_std_tests/Cargo.toml -- --color never
     cargo fmt --check --manifest-path tests/interleavings/Cargo.toml -- --color never
 }
 
@@ -168,6 +173,26 @@ dispatch_check() {
     cargo run --profile release-with-assertions --example dispatch_check "$@" -- "$expected"
 }
 
+# Each verdict of `tests/handlers.sh`, on a build that deserves it.
+handlers() {
+    need objdump binutils || return 1
+    cargo build --release --example dispatch_check
+    verdict 0 "$target/release/examples/dispatch_check"
+    strip -o "$target/stripped" "$target/release/examples/dispatch_check"
+    verdict 2 "$target/stripped"
+    cargo build --profile release-with-assertions --example dispatch_check
+    verdict 1 "$target/release-with-assertions/examples/dispatch_check"
+    cargo build --profile release-with-assertions --example dispatch_check --features portable-dispatch
+    verdict 0 "$target/release-with-assertions/examples/dispatch_check"
+}
+
+# verdict EXIT-CODE BINARY
+verdict() {
+    local status=0
+    tests/handlers.sh "$2" || status=$?
+    [ $status -eq "$1" ] || { echo "exit code $status instead of $1" >&2; return 1; }
+}
+
 third_party() {
     need npm npm || return 1
     tests/third_party.sh
@@ -190,6 +215,13 @@ fixtures() {
     need wasm-ld-22 lld-22 || return 1
     need npm npm || return 1
     fixtures/build.sh --check
+}
+
+symbols() {
+    debian_compilers || return 1
+    need clang-19 clang-19 || return 1
+    need llvm-nm-22 llvm-22 || return 1
+    CARGO_TARGET_DIR=$target no_std_tests/symbols.sh aarch64-apple-ios thumbv7em-none-eabihf
 }
 
 # With rustup's standard library for the target if it is there; otherwise Debian's compiler builds core and alloc.

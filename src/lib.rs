@@ -21,7 +21,7 @@
 //! |---|---|---|
 //! | `std` | yes | std's locks, a default clock, loading from files; without it the crate is `no_std` + `alloc` |
 //! | `simd` | yes | the SIMD proposals |
-//! | `portable-dispatch` | no | an interpreter loop that is sound in every build, 1.1 to 3.6 times slower on x86-64; always on but for x86-64 and AArch64 |
+//! | `portable-dispatch` | no | an interpreter loop that is sound in every build, 1.1 to 3.6 times slower on x86-64; always on but on x86-64 and AArch64 with float registers |
 //! | `mmap` | no | `WasmPluginRegistry::load_from_mapped_file` |
 
 #![no_std]

@@ -9,12 +9,17 @@ const LEAKING_OPERATOR_FUEL: u8 = 255;
 /// resumed: 1 for the function, 2 for `local.get`, and the `table.grow` itself.
 pub(super) const TABLE_GROW_FUNCTION_FUEL: u64 = 1 + 2 + LEAKING_OPERATOR_FUEL as u64;
 
-/// The cost of each operator: 1 for most, as in wasmi.
+/// The cost of each operator: 1 for most, as in wasmi. Two relaxed vector operators leave stack behind
+/// on AArch64 without fat LTO only, and cost the same everywhere.
 pub(super) fn operators() -> OperatorCost {
     OperatorCost {
         memory_grow: LEAKING_OPERATOR_FUEL,
         table_grow: LEAKING_OPERATOR_FUEL,
         table_init: LEAKING_OPERATOR_FUEL,
+        #[cfg(feature = "simd")]
+        i16x8_relaxed_dot_i8x16_i7x16_s: LEAKING_OPERATOR_FUEL,
+        #[cfg(feature = "simd")]
+        i32x4_relaxed_dot_i8x16_i7x16_add_s: LEAKING_OPERATOR_FUEL,
         ..OperatorCost::default()
     }
 }

@@ -1,6 +1,8 @@
 //! What misbehaving guests do to the native stack: nothing. Each runs on a thread of 128 KiB.
 
-use crate::support::{all_granted, assert_error, call_i32, config, fixture, load, on_small_stack};
+use crate::support::{
+    all_granted, assert_error, call_i32, config, fixture, load, on_small_stack, wat,
+};
 use wasm_runtime::{
     ErrorKind, GrowthPolicy, ModuleLimits, TrapCode, WasmInstanceConfig, WasmPluginCapabilities,
     WasmValue,
@@ -34,6 +36,28 @@ fn a_table_grows_by_a_run_time_zero_ten_million_times() {
         assert!(stats.total_fuel_consumed > 255 * u64::try_from(GROWTHS).unwrap());
         assert_eq!((stats.trap_count, stats.sandboxes_started), (0, 1));
     });
+}
+
+/// On AArch64 they leave stack behind, so there this is about the stack; everywhere it is about the price.
+#[cfg(feature = "simd")]
+#[test]
+fn the_relaxed_dot_products_cost_what_they_leave_on_the_stack() {
+    for product in ["i16x8.relaxed_dot_i8x16_i7x16_s", "i32x4.relaxed_dot_i8x16_i7x16_add_s"] {
+        let sum = if product.contains("add") { "(local.get $sum)" } else { "" };
+        let module = wat(&format!(
+            r#"(module (func (export "run") (param $n i32) (result i32) (local $sum v128)
+                (loop $next
+                    (local.set $sum ({product} (local.get $sum) (v128.const i32x4 1 2 3 4) {sum}))
+                    (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+                (local.get $n)))"#
+        ));
+        on_small_stack(move || {
+            let (_registry, plugin) = load(&module, rich());
+            assert_eq!(call_i32(&plugin, "run", &[GROWTHS / 10]).unwrap(), 0);
+            let spent = plugin.stats().total_fuel_consumed;
+            assert!(spent > 255 * u64::try_from(GROWTHS / 10).unwrap(), "{product}: {spent}");
+        });
+    }
 }
 
 #[test]
