@@ -6,14 +6,19 @@
 #[path = "no_exec/ban.rs"]
 #[allow(unsafe_code)] // system calls that std does not have
 mod ban;
+#[allow(dead_code)] // part of what it offers
+#[path = "allocations/heap.rs"]
+mod heap;
+#[path = "conformance/here.rs"]
+mod here;
 
 use ban::{Ban, Gain, executable_mappings};
+use here::Here;
 use std::{
-    env, fs, io,
+    env, io,
     os::unix::process::ExitStatusExt,
     process::{Command, Output},
 };
-use wasm_runtime::{WasmInstanceConfig, WasmPluginRegistry, WasmValue};
 
 /// What a process of its own is to do, since a ban holds for ever: `BAN TASK`.
 const TASK: &str = "NO_EXEC_TASK";
@@ -72,13 +77,9 @@ fn without_a_ban_executable_memory_is_to_be_had() {
     }
 }
 
-/// All that the processes under a ban do with the library.
+/// All that the processes under a ban do with the library: what every device does, all fixtures included.
 fn run_plugins() {
-    let registry = WasmPluginRegistry::builder().build().unwrap();
-    let wasm = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/wasm/kernels.wasm"));
-    registry.load("kernels", &wasm.unwrap(), WasmInstanceConfig::default()).unwrap();
-    let primes = registry.call("kernels", "sieve", &[WasmValue::I32(1_000)]).unwrap();
-    assert_eq!(*primes, [WasmValue::I32(168)]);
+    assert!(conformance::run(&mut Here).is_pass());
 }
 
 /// Begins the test `name` anew in another process, to do `task` under `ban`. In that process it does the
