@@ -3,6 +3,7 @@
 #
 #   ./test.sh          all of it, twenty minutes from a fresh clone on two cores
 #   ./test.sh host     without devices, guests and benchmarks, which need Debian's compilers and valgrind
+#   ./test.sh devices  only those: firmware in emulators, archives, sizes, fixtures from their sources
 #   ./test.sh quick    for the inner loop: formatting, clippy, debug tests, quickstart
 #
 #   --without-third-party   leaves out the modules from npm, for machines without a network
@@ -15,9 +16,9 @@ cd "$(dirname "$0")"
 scope=all third_party=yes
 for argument in "$@"; do
     case $argument in
-        all | host | quick) scope=$argument ;;
+        all | host | devices | quick) scope=$argument ;;
         --without-third-party) third_party=no ;;
-        *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 
@@ -25,13 +26,14 @@ target=${CARGO_TARGET_DIR:-$PWD/target}
 mkdir -p "$target"
 log=$target/test.log
 : >"$log"
-passed=() failed=() left_out=()
-export CARGO_TERM_COLOR=never
+passed=() failed=() left_out=() waiting=()
+export CARGO_TERM_COLOR=never DEVICES_TARGET_DIR=$target/devices
 
 main() {
     case $scope in
         quick) quick ;;
         host) host ;;
+        devices) devices_and_guests ;;
         all) host; devices_and_guests; benchmarks ;;
     esac
     summary
@@ -49,6 +51,7 @@ host() {
     part "clippy, default features" cargo clippy --all-targets -- -D warnings
     part "clippy, no default features" cargo clippy --no-default-features -- -D warnings
     part "clippy, all features" cargo clippy --all-targets --all-features -- -D warnings
+    part "clippy, devices" device_clippy
     part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
     part "README names tests that exist" readme_links
     part "tests, debug" cargo test
@@ -65,6 +68,11 @@ host() {
     part "feature combinations" feature_combinations
     part "workload: native tests" workload
     part "handlers of the interpreter jump, or are seen not to" handlers
+    if [ "$(uname -ms)" = "Linux x86_64" ]; then
+        part "no_std, a program without an operating system's library" device x86-64 faults handlers
+    else
+        leave_out "no_std, a program without an operating system's library" "it is one for x86-64 Linux"
+    fi
     part "unsound build: refuses" dispatch_check refuses
     part "unsound build, portable dispatch: runs" dispatch_check runs --features portable-dispatch
     if [ $third_party = yes ]; then
@@ -76,10 +84,15 @@ host() {
 
 devices_and_guests() {
     part "fixtures match their sources" fixtures
-    for triple in thumbv7em-none-eabihf riscv32imac-unknown-none-elf aarch64-unknown-none; do
-        part "no_std: $triple" check_device $triple
-    done
-    part "archives without std ask for no executable memory" symbols
+    part "tools for devices" device_tools
+    together "device: Arm Cortex-M" "device cortex-m faults"
+    together "device: AArch64, tail dispatch" "device aarch64 faults handlers"
+    together "device: AArch64, portable dispatch" "device aarch64-portable"
+    together "device: AArch64, unsound build: refuses" "no_std_tests/run.sh aarch64 refuses"
+    together "device: RISC-V" "device riscv32 faults"
+    together "device: WebAssembly, under Node.js" "device wasm32"
+    together "archives without std ask for no executable memory" symbols
+    gather
 }
 
 # What benchmarks show is measured by `benches/`; here it is only checked that they run and are right.
@@ -109,6 +122,13 @@ formatting() {
     cargo fmt --check --all --manifest-path benches/Cargo.toml -- --color never
     cargo fmt --check --all --manifest-path no_std_tests/Cargo.toml -- --color never
     cargo fmt --check --manifest-path tests/interleavings/Cargo.toml -- --color never
+    cargo fmt --check --all --manifest-path no_std_tests/Cargo.toml -- --color never
+}
+
+# What only a device's own compiler can see is compiled there.
+device_clippy() {
+    cargo clippy --locked --manifest-path no_std_tests/Cargo.toml --target-dir "$target/devices/clippy" \
+        -p conformance -p firmware -p x86-64-firmware -- -D warnings
 }
 
 # In release: loom tries some 150,000 orders.
@@ -217,22 +237,34 @@ fixtures() {
     fixtures/build.sh --check
 }
 
-symbols() {
+# All of them before anything is done side by side.
+device_tools() {
     debian_compilers || return 1
     need clang-19 clang-19 || return 1
+    need ld.lld-22 lld-22 || return 1
     need llvm-nm-22 llvm-22 || return 1
-    CARGO_TARGET_DIR=$target no_std_tests/symbols.sh aarch64-apple-ios thumbv7em-none-eabihf
+    need qemu-system-arm qemu-system-arm || return 1
+    need qemu-system-riscv32 qemu-system-misc || return 1
+    need node nodejs
 }
 
-# With rustup's standard library for the target if it is there; otherwise Debian's compiler builds core and alloc.
-check_device() {
-    local check=(check --no-default-features --target "$1" --target-dir "$target/devices")
-    if rustup target list --installed 2>/dev/null | grep -qx "$1"; then
-        cargo "${check[@]}"
-        return
-    fi
-    debian_compilers || return 1
-    RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "${check[@]}" -Zbuild-std=core,alloc
+# device TARGET [faults] [handlers]: the whole conformance suite there, and what else is asked for.
+device() {
+    local target_name=$1 output=$target/device-$1.log
+    no_std_tests/run.sh "$target_name" | tee "$output"
+    # The suite counts its own checks; here they are told as cargo tells tests.
+    sed -n 's|^PASS \([0-9]*\)/.*|test result: ok. \1 passed; 0 failed; 0 ignored|p' "$output"
+    shift
+    for what in "$@"; do
+        case $what in
+            faults) no_std_tests/run.sh "$target_name" faults ;;
+            handlers) tests/handlers.sh "$(no_std_tests/run.sh "$target_name" file)" ;;
+        esac
+    done
+}
+
+symbols() {
+    CARGO_TARGET_DIR=$target no_std_tests/symbols.sh aarch64-apple-ios thumbv7em-none-eabihf
 }
 
 # Every `[`test_name`](file)` of the README.
@@ -283,9 +315,38 @@ part() {
     (set -e; "$@") </dev/null 2>&1 | tee -a "$log"
     status=${PIPESTATUS[0]}
     set -e
-    if [ $status -eq 0 ]; then passed+=("$title"); else failed+=("$title"); fi
-    printf -- '--- %s: %s, %d s\n' "$title" "$([ $status -eq 0 ] && echo passed || echo "FAILED ($status)")" \
-        $((SECONDS - began)) | tee -a "$log"
+    verdict_of "$title" "$status" $((SECONDS - began))
+}
+
+# together TITLE COMMAND-LINE: a part that runs beside others, two at a time; `gather` waits and tells of all.
+together() {
+    local number=${#waiting[@]} began
+    waiting+=("$1")
+    [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n || true
+    (
+        began=$SECONDS
+        set +e
+        (set -e; eval "$2") </dev/null >"$target/part-$number.log" 2>&1
+        echo "$? $((SECONDS - began))" >"$target/part-$number.end"
+    ) &
+}
+
+gather() {
+    local number status seconds
+    wait || true
+    for number in "${!waiting[@]}"; do
+        read -r status seconds <"$target/part-$number.end"
+        printf '\n=== %s\n' "${waiting[number]}" | tee -a "$log"
+        tee -a "$log" <"$target/part-$number.log"
+        verdict_of "${waiting[number]}" "$status" "$seconds"
+    done
+    waiting=()
+}
+
+# verdict_of TITLE STATUS SECONDS
+verdict_of() {
+    if [ "$2" -eq 0 ]; then passed+=("$1"); else failed+=("$1"); fi
+    printf -- '--- %s: %s, %d s\n' "$1" "$([ "$2" -eq 0 ] && echo passed || echo "FAILED ($2)")" "$3" | tee -a "$log"
 }
 
 # leave_out TITLE [REASON]

@@ -5,6 +5,7 @@
 #                                        as they are: x86-64, x86-64-portable, which need nothing but Rust
 #   no_std_tests/run.sh TARGET faults    every mistake made on purpose must end as a line and exit code 1
 #   no_std_tests/run.sh TARGET refuses   aarch64 and x86-64: built so that dispatch is unsound, it must refuse to run
+#   no_std_tests/run.sh TARGET file      says where the file is that the others built
 #
 # Builds into $DEVICES_TARGET_DIR, one folder per triple; target/devices of the repository by default.
 # Uses rustup's standard library for the target where it is installed, otherwise Debian's compiler; what is missing is
@@ -24,17 +25,21 @@ main() {
         *) usage ;;
     esac
     case $what in
-        suite | faults | refuses) ;;
+        suite | faults | refuses | file) ;;
         *) usage ;;
     esac
     "${target//-/_}"
     [ "$what" != refuses ] || profile=unsound
+    if [ "$what" = file ]; then
+        built
+        return
+    fi
     timed "build of $target" build
     timed "run of $target" "$what"
 }
 
 usage() {
-    sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,13s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -68,7 +73,7 @@ aarch64_portable() {
 }
 
 riscv32() {
-    triple=riscv32imac-unknown-none-elf profile=small flags=""
+    triple=riscv32imac-unknown-none-elf profile=device flags=""
     package=(riscv32-firmware)
     command=(qemu-system-riscv32 -machine virt -bios none -m 64M "${emulated[@]}")
     ask=(-device loader,addr=0x82fffffc,data=0xbad0000N,data-len=4)
@@ -77,7 +82,7 @@ riscv32() {
 
 # With the toolchain that is there.
 x86_64() {
-    triple=x86_64-unknown-linux-gnu profile=release flags=""
+    triple=x86_64-unknown-linux-gnu profile=device flags=""
     package=(x86-64-firmware)
     command=()
     ask=(N)
@@ -159,7 +164,11 @@ refuses() {
 }
 
 run() {
-    timeout "$limit_s" "${command[@]}" "$devices/$triple/$triple/$profile/${file:-$package}" "$@" </dev/null 2>&1
+    timeout "$limit_s" "${command[@]}" "$(built)" "$@" </dev/null 2>&1
+}
+
+built() {
+    echo "$devices/$triple/$triple/$profile/${file:-$package}"
 }
 
 # timed WHAT COMMAND...: the command's exit code, and how long it took.
