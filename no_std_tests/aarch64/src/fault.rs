@@ -21,6 +21,7 @@ global_asm!(
     "fault_stack_high:",
     ".section .text.vectors, \"ax\"",
     ".balign 2048",
+    ".global exception_vectors",
     "exception_vectors:",
     ".rept 16",
     ".balign 128",

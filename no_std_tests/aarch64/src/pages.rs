@@ -49,6 +49,7 @@ unsafe extern "C" {
 global_asm!(
     ".section .rodata.page_tables, \"a\"",
     ".balign 4096",
+    ".global page_tables",
     "page_tables:",
     ".quad {low} + 3",
     ".quad {ram} + 3",

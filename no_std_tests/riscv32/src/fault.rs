@@ -21,6 +21,7 @@ global_asm!(
     "fault_stack_high:",
     ".section .text.trap, \"ax\"",
     ".balign 4",
+    ".global trap_entry",
     "trap_entry:",
     "mv a0, sp",
     "la sp, fault_stack_high",

@@ -57,7 +57,7 @@ unsafe extern "C" {
     fn back_from_signal();
 }
 
-global_asm!("back_from_signal:", "mov eax, 15", "syscall");
+global_asm!(".global back_from_signal", "back_from_signal:", "mov eax, 15", "syscall");
 
 /// Takes the stack's lowest page away, and has faults end the program and steps counted.
 pub(crate) fn install() {
