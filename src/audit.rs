@@ -4,7 +4,7 @@
 //! another thread is at the ring in that moment, the record is dropped and counted.
 
 use crate::{
-    Clock,
+    schedule::Timer,
     sync::{AtomicU64, AtomicUsize, Ordering, TryMutex},
     text::prefix,
 };
@@ -167,11 +167,15 @@ pub(crate) struct AuditEntry<'a> {
 pub struct AuditLog {
     level: AuditLevel,
     ring: Option<Box<TryMutex<Ring>>>,
+    /// By way of a pointer: a program that keeps no records is linked without what writes them.
+    write: Write,
     /// Records that found the ring in use, or were too many of one call.
     missed: AtomicU64,
     /// Records that made room for others before anyone took them.
     overwritten: AtomicU64,
 }
+
+type Write = fn(&AuditLog, &AuditEntry<'_>, Option<&dyn Timer>);
 
 #[derive(Debug, Default)]
 struct Ring {
@@ -181,11 +185,11 @@ struct Ring {
 
 impl AuditLog {
     pub(crate) fn new(level: AuditLevel) -> Self {
-        let ring = match level {
-            AuditLevel::Off => None,
-            AuditLevel::Decisions | AuditLevel::HostCalls => Some(Box::default()),
+        let (ring, write): (_, Write) = match level {
+            AuditLevel::Off => (None, |_, _, _| {}),
+            AuditLevel::Decisions | AuditLevel::HostCalls => (Some(Box::default()), Self::write),
         };
-        Self { level, ring, missed: AtomicU64::new(0), overwritten: AtomicU64::new(0) }
+        Self { level, ring, write, missed: AtomicU64::new(0), overwritten: AtomicU64::new(0) }
     }
 
     /// Returns which decisions are kept.
@@ -222,11 +226,15 @@ impl AuditLog {
 
     /// Records a decision, or drops it. Never waits.
     #[cold]
-    pub(crate) fn push(&self, entry: &AuditEntry<'_>, clock: Option<&dyn Clock>) {
+    pub(crate) fn push(&self, entry: &AuditEntry<'_>, clock: Option<&dyn Timer>) {
+        (self.write)(self, entry, clock);
+    }
+
+    fn write(&self, entry: &AuditEntry<'_>, clock: Option<&dyn Timer>) {
         let Some(ring) = &self.ring else {
             return;
         };
-        let time_us = clock.map(Clock::now_us);
+        let time_us = clock.map(Timer::now_us);
         let Some(mut ring) = ring.try_lock() else {
             self.miss();
             return;

@@ -1,20 +1,20 @@
 //! What a plugin is made from, besides its bytes: a registry's, or its own.
 
 use crate::{
-    AuditLevel, AuditLog, Clock, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig,
+    AuditLevel, AuditLog, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig,
     WasmPluginInstance, engine,
-    host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
+    host::{Directory, Host, HostFunctions},
+    schedule::Timer,
     sync::{Arc, Weak},
 };
-use alloc::vec::Vec;
 
 /// What a plugin is made from, besides its bytes.
 pub(crate) struct Origin<H: Host> {
     pub(crate) host: Arc<H>,
     pub(crate) table: Arc<HostFunctions<H>>,
-    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) clock: Option<Arc<dyn Timer>>,
     /// The registry, for `call_plugin`.
-    pub(crate) directory: Weak<dyn Directory>,
+    pub(crate) directory: Weak<dyn Directory<H>>,
     pub(crate) audit: Arc<AuditLog>,
 }
 
@@ -41,7 +41,7 @@ impl WasmPluginInstance<EmbeddedHost> {
 }
 
 /// The system's clock, if there is one.
-pub(crate) fn default_clock() -> Option<Arc<dyn Clock>> {
+pub(crate) fn default_clock() -> Option<Arc<dyn Timer>> {
     #[cfg(feature = "std")]
     return Some(Arc::new(crate::clock::StdClock::default()));
     #[cfg(not(feature = "std"))]
@@ -49,15 +49,15 @@ pub(crate) fn default_clock() -> Option<Arc<dyn Clock>> {
 }
 
 /// The directory of a plugin that stands alone: there is none.
-pub(crate) fn no_directory() -> Weak<dyn Directory> {
+pub(crate) fn no_directory<H: Host>() -> Weak<dyn Directory<H>> {
     Weak::<Nobody>::new()
 }
 
 /// Gives the directory that is not there a type.
 struct Nobody;
 
-impl Directory for Nobody {
-    fn call_nested(&self, _nested: &Nested<'_>, _answer: &mut Vec<u8>) -> NestedResult {
-        NestedResult::failed(NestedFailure::NotFound)
+impl<H: Host> Directory<H> for Nobody {
+    fn find(&self, _name: &str) -> Option<Arc<WasmPluginInstance<H>>> {
+        None
     }
 }

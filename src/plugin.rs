@@ -19,7 +19,7 @@ use crate::{
     sync::{Arc, AtomicBool, AtomicU64, HighWater, Once, Ordering, RwLock},
     value::filled,
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 /// One loaded plugin.
 ///
@@ -30,7 +30,7 @@ use alloc::{boxed::Box, vec::Vec};
 pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     pub(crate) context: Arc<PluginContext<H>>,
     table: Arc<HostFunctions<H>>,
-    exports: Box<[ExportedFunction]>,
+    exports: Arc<[ExportedFunction]>,
     hash: [u8; 32],
     /// The compiled module; gone when unloaded. Sandboxes hold it too.
     code: RwLock<Option<Arc<Code<H>>>>,
@@ -54,16 +54,12 @@ impl<H: Host> WasmPluginInstance<H> {
         config: WasmInstanceConfig,
         origin: &Origin<H>,
     ) -> Result<Self, Error> {
-        let in_plugin = |error: Error| error.in_plugin(name);
-        report::check_plugin_name(name).map_err(in_plugin)?;
-        report::check_config(&config, origin.clock.is_some()).map_err(in_plugin)?;
-        let hash = report::check_hash(wasm, &config).map_err(in_plugin)?;
-        let audited = origin.audit.level() == AuditLevel::HostCalls;
-        let code = Code::compile(wasm, &config, &origin.table, audited).map_err(in_plugin)?;
+        let (hash, code) =
+            Self::check(name, wasm, &config, origin).map_err(|error| error.in_plugin(name))?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Ok(Self {
-            exports: code.functions().into(),
+            exports: Arc::clone(code.functions()),
             hash,
             pool: Pool::new(slots, || SlotCounts::new(origin.table.len())),
             table: Arc::clone(&origin.table),
@@ -87,6 +83,20 @@ impl<H: Host> WasmPluginInstance<H> {
                 kept: Once::new(),
             }),
         })
+    }
+
+    /// Checks name, configuration, hash and module, and compiles it.
+    fn check(
+        name: &str,
+        wasm: &[u8],
+        config: &WasmInstanceConfig,
+        origin: &Origin<H>,
+    ) -> Result<([u8; 32], Code<H>), Error> {
+        report::check_plugin_name(name)?;
+        report::check_config(config, origin.clock.is_some())?;
+        let hash = report::check_hash(wasm, config)?;
+        let audited = origin.audit.level() == AuditLevel::HostCalls;
+        Ok((hash, Code::compile(wasm, config, &origin.table, audited)?))
     }
 
     /// Makes the first sandbox and runs its start function; calls are accepted from here on. Does

@@ -1,14 +1,18 @@
 //! The registry: load, find, call and unload plugins.
 
+mod plugins;
 mod statistics;
+
+use self::plugins::Plugins;
 
 use crate::{
     AdmissionReport, AuditDecision, AuditLevel, AuditLog, Clock, EmbeddedHost, Error, ErrorKind,
     HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, WasmValue, WasmValues,
     audit::AuditEntry,
     engine,
-    host::{Directory, Host, HostFunctions, Nested, NestedFailure, NestedResult},
+    host::{Directory, Host, HostFunctions},
     origin::{Origin, default_clock},
+    schedule::Timer,
     sync::{Arc, RwLock},
 };
 use alloc::{
@@ -16,7 +20,6 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use hashbrown::HashMap;
 
 /// Plugins of many tenants over one host. `Send + Sync`; share it by reference or in an `Arc`.
 ///
@@ -39,15 +42,9 @@ pub struct WasmPluginRegistry<H: Host = EmbeddedHost> {
 struct Inner<H: Host> {
     host: Arc<H>,
     table: Arc<HostFunctions<H>>,
-    clock: Option<Arc<dyn Clock>>,
+    clock: Option<Arc<dyn Timer>>,
     audit: Arc<AuditLog>,
     plugins: RwLock<Plugins<H>>,
-}
-
-/// The loaded plugins. A name that is being loaded is held by `None`.
-struct Plugins<H: Host> {
-    by_name: HashMap<String, Option<Arc<WasmPluginInstance<H>>>>,
-    load_order: Vec<String>,
 }
 
 impl WasmPluginRegistry<EmbeddedHost> {
@@ -62,7 +59,7 @@ impl WasmPluginRegistry<EmbeddedHost> {
     /// Returns a builder for a registry over a new [`EmbeddedHost`].
     pub fn builder() -> RegistryBuilder<EmbeddedHost> {
         RegistryBuilder {
-            host: EmbeddedHost::new(),
+            host: GivenHost::Default(EmbeddedHost::new),
             table: Ok(None),
             clock: default_clock(),
             audit: AuditLevel::default(),
@@ -88,17 +85,16 @@ impl<H: Host> WasmPluginRegistry<H> {
     fn assemble(
         host: H,
         table: HostFunctions<H>,
-        clock: Option<Arc<dyn Clock>>,
+        clock: Option<Arc<dyn Timer>>,
         audit: AuditLevel,
     ) -> Self {
-        let plugins = Plugins { by_name: HashMap::new(), load_order: Vec::new() };
         Self {
             inner: Arc::new(Inner {
                 host: Arc::new(host),
                 table: Arc::new(table),
                 clock,
                 audit: Arc::new(AuditLog::new(audit)),
-                plugins: RwLock::new(plugins),
+                plugins: RwLock::new(Plugins::new()),
             }),
         }
     }
@@ -226,12 +222,13 @@ impl<H: Host> WasmPluginRegistry<H> {
 
     /// Returns the names of the loaded plugins, in load order.
     pub fn list(&self) -> Vec<String> {
-        self.inner.plugins.read().load_order.clone()
+        let plugins = self.inner.plugins.read();
+        plugins.in_load_order().iter().map(|plugin| plugin.name().to_string()).collect()
     }
 
     /// Returns how many plugins are loaded.
     pub fn count(&self) -> usize {
-        self.inner.plugins.read().load_order.len()
+        self.inner.plugins.read().in_load_order().len()
     }
 
     /// Unloads every plugin, the last loaded first, as [`unload`](Self::unload) does.
@@ -269,7 +266,7 @@ impl<H: Host> WasmPluginRegistry<H> {
     }
 
     fn origin(&self) -> Origin<H> {
-        let inner: Arc<dyn Directory> = Arc::clone(&self.inner) as _;
+        let inner: Arc<dyn Directory<H>> = Arc::clone(&self.inner) as _;
         Origin {
             host: Arc::clone(&self.inner.host),
             table: Arc::clone(&self.inner.table),
@@ -295,9 +292,7 @@ struct Reservation<'r, H: Host> {
 
 impl<H: Host> Reservation<'_, H> {
     fn fill(mut self, plugin: Arc<WasmPluginInstance<H>>) {
-        let mut plugins = self.inner.plugins.write();
-        plugins.by_name.insert(self.name.to_string(), Some(plugin));
-        plugins.load_order.push(self.name.to_string());
+        self.inner.plugins.write().fill(plugin);
         self.filled = true;
     }
 }
@@ -305,64 +300,48 @@ impl<H: Host> Reservation<'_, H> {
 impl<H: Host> Drop for Reservation<'_, H> {
     fn drop(&mut self) {
         if !self.filled {
-            self.inner.plugins.write().by_name.remove(self.name);
+            self.inner.plugins.write().release(self.name);
         }
     }
 }
 
 impl<H: Host> Inner<H> {
     fn reserve<'r>(&'r self, name: &'r str) -> Result<Reservation<'r, H>, Error> {
-        let mut plugins = self.plugins.write();
-        if plugins.by_name.contains_key(name) {
+        if !self.plugins.write().reserve(name) {
             let what = "a plugin of that name is loaded already";
             return Err(Error::host(ErrorKind::AlreadyLoaded, what).in_plugin(name));
         }
-        plugins.by_name.insert(name.to_string(), None);
         Ok(Reservation { inner: self, name, filled: false })
     }
 
     #[inline]
     fn find(&self, name: &str) -> Option<Arc<WasmPluginInstance<H>>> {
-        self.plugins.read().by_name.get(name)?.clone()
+        self.plugins.read().find(name).cloned()
     }
 
     fn remove(&self, name: &str) -> Option<Arc<WasmPluginInstance<H>>> {
-        let mut plugins = self.plugins.write();
-        // A plugin that is still loading is not there yet.
-        plugins.by_name.get(name)?.as_ref()?;
-        plugins.load_order.retain(|loaded| loaded != name);
-        plugins.by_name.remove(name)?
+        self.plugins.write().remove(name)
     }
 
     fn remove_last(&self) -> Option<Arc<WasmPluginInstance<H>>> {
-        let mut plugins = self.plugins.write();
-        let name = plugins.load_order.pop()?;
-        plugins.by_name.remove(&name)?
+        self.plugins.write().remove_last()
     }
 
     fn in_load_order(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
-        let plugins = self.plugins.read();
-        let loaded = plugins.load_order.iter().map(|name| plugins.by_name.get(name)?.clone());
-        loaded.flatten().collect()
+        self.plugins.read().in_load_order().to_vec()
     }
 }
 
 impl<H: Host> Drop for Inner<H> {
     fn drop(&mut self) {
         // Handles outlive the registry; this only fixes the order in which plugins go.
-        let mut plugins = self.plugins.write();
-        while let Some(name) = plugins.load_order.pop() {
-            plugins.by_name.remove(&name);
-        }
+        while self.remove_last().is_some() {}
     }
 }
 
-impl<H: Host> Directory for Inner<H> {
-    fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult {
-        match self.find(nested.plugin) {
-            Some(plugin) if plugin.tenant() == nested.tenant => plugin.call_nested(nested, answer),
-            _ => NestedResult::failed(NestedFailure::NotFound),
-        }
+impl<H: Host> Directory<H> for Inner<H> {
+    fn find(&self, name: &str) -> Option<Arc<WasmPluginInstance<H>>> {
+        self.find(name)
     }
 }
 
@@ -375,16 +354,23 @@ fn not_found(name: &str) -> Error {
 ///
 /// The host comes first: it decides what functions the table can hold.
 pub struct RegistryBuilder<H: Host> {
-    host: H,
+    host: GivenHost<H>,
     /// The functions; nothing for the built-in ones.
     table: Result<Option<HostFunctions<H>>, Error>,
-    clock: Option<Arc<dyn Clock>>,
+    clock: Option<Arc<dyn Timer>>,
     audit: AuditLevel,
+}
+
+/// The host, or how it is made: whoever gives another has no use for the default one's code.
+enum GivenHost<H> {
+    Default(fn() -> H),
+    Given(H),
 }
 
 impl<H: Host> RegistryBuilder<H> {
     /// Sets the host. A table given before is forgotten.
     pub fn host<G: Host>(self, host: G) -> RegistryBuilder<G> {
+        let host = GivenHost::Given(host);
         RegistryBuilder { host, table: Ok(None), clock: self.clock, audit: self.audit }
     }
 
@@ -415,7 +401,11 @@ impl<H: Host> RegistryBuilder<H> {
             Some(table) => table,
             None => HostFunctionTable::<H>::new().finish()?,
         };
-        Ok(WasmPluginRegistry::assemble(self.host, table, self.clock, self.audit))
+        let host = match self.host {
+            GivenHost::Given(host) => host,
+            GivenHost::Default(make) => make(),
+        };
+        Ok(WasmPluginRegistry::assemble(host, table, self.clock, self.audit))
     }
 }
 

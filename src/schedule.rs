@@ -26,6 +26,44 @@ pub(crate) const MAX_WHOLE_FUEL: u64 = 1_000_000;
 /// the deepest chain of 16 it adds 15 × 3 KiB of native stack to the 30 KiB.
 pub(crate) const MIN_NESTED_SLICE_FUEL: u64 = 4_000;
 
+/// A clock, with what only a program that has one needs: without one, none of it is linked.
+pub(crate) trait Timer: Send + Sync {
+    /// Microseconds since a fixed point.
+    fn now_us(&self) -> u64;
+
+    /// Looks at the clock at the end of a slice, after `spent` fuel.
+    fn end_slice(
+        &self,
+        pace: &mut Pace,
+        spent: u64,
+        interval_us: u64,
+        counts: &SlotCounts,
+    ) -> Result<(), HostError>;
+
+    /// Books the time of a call that was timed `from` a reading and the fuel spent by then.
+    fn finish(&self, pace: &Pace, from: (u64, u64), spent: u64, counts: &SlotCounts) -> u64;
+}
+
+impl<C: Clock> Timer for C {
+    fn now_us(&self) -> u64 {
+        Clock::now_us(self)
+    }
+
+    fn end_slice(
+        &self,
+        pace: &mut Pace,
+        spent: u64,
+        interval_us: u64,
+        counts: &SlotCounts,
+    ) -> Result<(), HostError> {
+        pace.end_slice_at(Clock::now_us(self), spent, interval_us, counts)
+    }
+
+    fn finish(&self, pace: &Pace, from: (u64, u64), spent: u64, counts: &SlotCounts) -> u64 {
+        pace.finish_timed(from, Clock::now_us(self), spent, counts)
+    }
+}
+
 /// The timing of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
@@ -65,7 +103,7 @@ impl Pace {
 
     /// Times the call from its first instruction on.
     #[cold]
-    pub(crate) fn start_timing(&mut self, clock: Option<&dyn Clock>, first: Option<First>) {
+    pub(crate) fn start_timing(&mut self, clock: Option<&dyn Timer>, first: Option<First>) {
         self.first = first;
         if let Some(clock) = clock {
             self.read(clock.now_us(), 0);
@@ -96,31 +134,41 @@ impl Pace {
     #[inline]
     pub(crate) fn end_slice(
         &mut self,
-        clock: Option<&dyn Clock>,
+        clock: Option<&dyn Timer>,
         spent: u64,
         interval_us: u64,
         counts: &SlotCounts,
     ) -> Result<(), HostError> {
         match clock {
             Some(clock) if spent >= self.look_at => {
-                let before = self.timed_from.is_some().then_some(self.last);
-                let now = self.look(clock, spent);
-                if let Some((at, fuel)) = before {
-                    let (us, fuel) = (now.saturating_sub(at), spent.saturating_sub(fuel));
-                    counts.stride.adapt(us, fuel, interval_us);
-                    self.slice_fuel = counts.stride.fuel().min(self.max_slice_fuel);
-                }
-                // Slices end somewhat before their last unit, so the one that is nearest counts.
-                let stride = counts.stride.fuel().saturating_sub(self.slice_fuel / 2);
-                self.look_at = spent.saturating_add(stride);
-                self.in_time(now)
+                clock.end_slice(self, spent, interval_us, counts)
             }
             _ => Ok(()),
         }
     }
 
+    fn end_slice_at(
+        &mut self,
+        now: u64,
+        spent: u64,
+        interval_us: u64,
+        counts: &SlotCounts,
+    ) -> Result<(), HostError> {
+        let before = self.timed_from.is_some().then_some(self.last);
+        self.note(now, spent);
+        if let Some((at, fuel)) = before {
+            let (us, fuel) = (now.saturating_sub(at), spent.saturating_sub(fuel));
+            counts.stride.adapt(us, fuel, interval_us);
+            self.slice_fuel = counts.stride.fuel().min(self.max_slice_fuel);
+        }
+        // Slices end somewhat before their last unit, so the one that is nearest counts.
+        let stride = counts.stride.fuel().saturating_sub(self.slice_fuel / 2);
+        self.look_at = spent.saturating_add(stride);
+        self.in_time(now)
+    }
+
     /// Reads the clock after `spent` fuel, and says whether the call may go on.
-    pub(crate) fn check(&mut self, clock: Option<&dyn Clock>, spent: u64) -> Result<(), HostError> {
+    pub(crate) fn check(&mut self, clock: Option<&dyn Timer>, spent: u64) -> Result<(), HostError> {
         match clock {
             Some(clock) => {
                 let now = self.look(clock, spent);
@@ -132,14 +180,14 @@ impl Pace {
 
     /// Says that the call does not run from here on, until it is [resumed](Self::resume); returns
     /// when that is.
-    pub(crate) fn pause(&mut self, clock: Option<&dyn Clock>, spent: u64) -> Option<u64> {
+    pub(crate) fn pause(&mut self, clock: Option<&dyn Timer>, spent: u64) -> Option<u64> {
         clock.map(|clock| self.look(clock, spent))
     }
 
     /// Goes on with a call that was paused, if it ever ran; says whether it may.
     pub(crate) fn resume(
         &mut self,
-        clock: Option<&dyn Clock>,
+        clock: Option<&dyn Timer>,
         spent: u64,
         paused_at: Option<u64>,
     ) -> Result<(), HostError> {
@@ -162,13 +210,17 @@ impl Pace {
         }
     }
 
-    fn look(&mut self, clock: &dyn Clock, spent: u64) -> u64 {
+    fn look(&mut self, clock: &dyn Timer, spent: u64) -> u64 {
         let now = clock.now_us();
+        self.note(now, spent);
+        now
+    }
+
+    fn note(&mut self, now: u64, spent: u64) {
         if self.timed_from.is_none() {
             self.read(now, spent);
         }
         self.last = (now, spent);
-        now
     }
 
     /// Takes the first reading. The timeout counts from here: how long the slice before it took is
@@ -185,9 +237,9 @@ impl Pace {
     /// Books the time of a call that spent `spent` fuel in all, and returns about how long it took,
     /// in microseconds, rounded up.
     #[inline]
-    pub(crate) fn finish(&self, clock: Option<&dyn Clock>, spent: u64, counts: &SlotCounts) -> u64 {
+    pub(crate) fn finish(&self, clock: Option<&dyn Timer>, spent: u64, counts: &SlotCounts) -> u64 {
         match (self.timed_from, clock) {
-            (Some(from), Some(clock)) => self.finish_timed(from, clock.now_us(), spent, counts),
+            (Some(from), Some(clock)) => clock.finish(self, from, spent, counts),
             _ => {
                 counts.untimed_fuel.add(spent);
                 counts.speed.us_of(spent)

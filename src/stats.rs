@@ -181,7 +181,7 @@ pub(crate) fn total<'a>(
         // Saturating: a host function may charge what a guest says, up to all that there is.
         stats.add(&WasmPluginStats {
             total_calls: slot.latencies.calls(),
-            total_fuel_consumed: slot.untimed_fuel.get().saturating_add(slot.timed_fuel.get()),
+            total_fuel_consumed: fuel_consumed(core::iter::once(slot)),
             total_execution_us: 0,
             trap_count: slot.traps.total(),
             peak_memory_bytes: slot.peak_memory.get(),
@@ -196,6 +196,13 @@ pub(crate) fn total<'a>(
         stats.total_execution_us = time.us().saturating_add(start_us);
     }
     stats
+}
+
+/// The fuel that a plugin has spent in all its slots.
+pub(crate) fn fuel_consumed<'a>(slots: impl Iterator<Item = &'a SlotCounts>) -> u64 {
+    slots.fold(0, |sum, slot| {
+        sum.saturating_add(slot.untimed_fuel.get()).saturating_add(slot.timed_fuel.get())
+    })
 }
 
 /// Adds up how long the calls of all slots took.

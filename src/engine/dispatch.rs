@@ -24,6 +24,18 @@ const TURNS: [i32; 2] = [1, 16];
 /// The most a sound build may differ between both ends of a loop.
 const MAX_GROWTH_BYTES: usize = 1 << 10;
 
+/// Whether the interpreter dispatches by a loop that no optimisation can spoil: there is nothing to
+/// check then, and a small device has no room for the check's guest.
+///
+/// As `Cargo.toml` switches it on.
+const IS_PORTABLE: bool = cfg!(any(
+    feature = "portable-dispatch",
+    not(any(
+        all(target_arch = "x86_64", target_feature = "sse2"),
+        all(target_arch = "aarch64", target_feature = "neon")
+    ))
+));
+
 /// Where the native stack was at both ends of a loop.
 #[derive(Debug, Default)]
 struct Marks([usize; 2]);
@@ -34,6 +46,9 @@ struct Marks([usize; 2]);
 ///
 /// `UnsoundDispatch`, naming the family of operators that grew the stack, and what to do about it.
 pub(crate) fn check() -> Result<(), Error> {
+    if IS_PORTABLE {
+        return Ok(());
+    }
     static VERDICT: Once<Option<Box<str>>> = Once::new();
     match VERDICT.call_once(|| unsound_family().map(String::into_boxed_str)) {
         None => Ok(()),

@@ -2,7 +2,7 @@
 
 use super::names::function_names;
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig, text::prefix};
-use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BinaryHeap, format, string::String, vec::Vec};
 use wasmparser::{
     CompositeInnerType, CustomSectionReader, ExternalKind, FuncType, Operator, Parser, Payload,
     TypeRef, ValType,
@@ -30,6 +30,8 @@ pub(crate) struct Shape {
     /// The type of each function, imported ones first.
     functions: Vec<u32>,
     pub(super) tables: Vec<Table>,
+    /// Those of them that its code grows.
+    pub(super) grown_tables: Vec<u32>,
     memories: u32,
     bodies: u32,
 }
@@ -77,6 +79,12 @@ pub(crate) struct Export {
     pub(crate) debug_name: Option<Box<str>>,
 }
 
+impl Export {
+    pub(super) fn is_function(&self) -> bool {
+        self.kind == ExternalKind::Func
+    }
+}
+
 impl Shape {
     pub(crate) fn type_at(&self, index: u32) -> Option<&Signature> {
         self.types.get(usize::try_from(index).ok()?)
@@ -103,6 +111,14 @@ impl Shape {
     pub(super) fn table(&self, index: u32) -> Table {
         let table = usize::try_from(index).ok().and_then(|index| self.tables.get(index));
         table.copied().unwrap_or_default()
+    }
+
+    /// Notes that the code grows a table. What is no table is left for the compiler to refuse.
+    fn grows(&mut self, table: u32) {
+        self.care.leaks_stack = true;
+        if (table as usize) < self.tables.len() && !self.grown_tables.contains(&table) {
+            self.grown_tables.push(table);
+        }
     }
 
     fn uses(&mut self, proposal: &'static str) {
@@ -165,6 +181,8 @@ fn is_text(bytes: &[u8]) -> bool {
 }
 
 /// A module that the parser or validator does not accept.
+#[cold]
+#[inline(never)]
 pub(super) fn invalid(error: &impl core::fmt::Display) -> Error {
     Error::guest(ErrorKind::InvalidModule, format!("not a valid module: {error}"))
 }
@@ -178,11 +196,16 @@ fn limit(
     let (value, max) = (value.into(), max.into());
     match value <= max {
         true => Ok(()),
-        false => Err(Error::configuration(
-            ErrorKind::LimitExceeded,
-            format!("the module has {value} {what}; `{name}` is {max}"),
-        )),
+        false => Err(over_limit(&what, value, max, name)),
     }
+}
+
+/// In words, once for all types of numbers and texts.
+#[cold]
+#[inline(never)]
+fn over_limit(what: &dyn core::fmt::Display, value: u64, max: u64, name: &str) -> Error {
+    let what = format!("the module has {value} {what}; `{name}` is {max}");
+    Error::configuration(ErrorKind::LimitExceeded, what)
 }
 
 /// Reads section after section, checking counts as they come.
@@ -256,18 +279,20 @@ impl Reader<'_> {
         if section.name() != "name" || core::mem::replace(&mut self.has_names, true) {
             return;
         }
-        let exports = self.shape.exports.iter_mut();
-        let mut functions: Vec<_> =
-            exports.filter(|export| export.kind == ExternalKind::Func).collect();
-        let mut names: BTreeMap<_, _> =
-            functions.iter().map(|export| (export.index, None)).collect();
+        let functions = || self.shape.exports.iter().filter(|export| export.is_function());
+        // By a heap: see `exported_functions`.
+        let indices: BinaryHeap<_> = functions().map(|export| export.index).collect();
+        let indices = indices.into_sorted_vec();
+        let mut names = alloc::vec![None; indices.len()];
         function_names(section, |index, name| {
-            if let Some(first @ None) = names.get_mut(&index) {
+            let at = indices.binary_search(&index);
+            if let Some(first @ None) = at.ok().and_then(|at| names.get_mut(at)) {
                 *first = Some(prefix(name, MAX_DEBUG_NAME_BYTES));
             }
         });
-        for export in &mut functions {
-            let name = names.get(&export.index).copied().flatten();
+        for export in self.shape.exports.iter_mut().filter(|export| export.is_function()) {
+            let at = indices.binary_search(&export.index);
+            let name = at.ok().and_then(|at| names.get(at).copied().flatten());
             export.debug_name = name.filter(|name| *name != export.name).map(Into::into);
         }
     }
@@ -420,8 +445,7 @@ impl Reader<'_> {
         }
         let max = self.limits.max_locals;
         limit(format_args!("locals in function {index}"), locals, max, "max_locals")?;
-        check_operators(body, index, self.shape.imports.len(), &mut self.shape.care)?;
-        Ok(())
+        check_operators(body, index, &mut self.shape)
     }
 }
 
@@ -432,8 +456,7 @@ impl Reader<'_> {
 fn check_operators(
     body: &wasmparser::FunctionBody<'_>,
     index: u64,
-    imports: usize,
-    care: &mut Care,
+    shape: &mut Shape,
 ) -> Result<(), Error> {
     let mut operators = body.get_operators_reader().map_err(|error| invalid(&error))?;
     let mut depth = 1_u32;
@@ -449,16 +472,15 @@ fn check_operators(
             | Operator::Try { .. }
             | Operator::TryTable { .. } => depth = depth.saturating_add(1),
             Operator::End | Operator::Delegate { .. } => depth = depth.saturating_sub(1),
-            Operator::MemoryGrow { .. }
-            | Operator::TableGrow { .. }
-            | Operator::TableInit { .. } => {
-                care.leaks_stack = true;
+            Operator::MemoryGrow { .. } | Operator::TableInit { .. } => {
+                shape.care.leaks_stack = true;
             }
+            Operator::TableGrow { table } => shape.grows(table),
             Operator::ReturnCall { function_index } => {
-                care.tail_calls_host |= (function_index as usize) < imports;
+                shape.care.tail_calls_host |= (function_index as usize) < shape.imports.len();
             }
             Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. } => {
-                care.tail_calls_unknown = true;
+                shape.care.tail_calls_unknown = true;
             }
             _ => {}
         }

@@ -1,17 +1,16 @@
 //! What a module's name section calls its functions.
 
-use wasmparser::{CustomSectionReader, KnownCustom, Name};
+use wasmparser::{BinaryReader, CustomSectionReader, Name, NameSectionReader};
 
-/// Hands each function's index and name to `take`, if the section is the name section. As with every
-/// custom section, what is malformed is passed over.
+/// Hands each function's index and name in the name section to `take`. As with every custom section,
+/// what is malformed is passed over.
 pub(super) fn function_names<'w>(
     section: &CustomSectionReader<'w>,
     mut take: impl FnMut(u32, &'w str),
 ) {
-    let KnownCustom::Name(subsections) = section.as_known() else {
-        return;
-    };
-    for names in subsections.into_iter().map_while(Result::ok) {
+    // By itself: `as_known` brings the parsers of every custom section that there is.
+    let subsections = BinaryReader::new(section.data(), section.data_offset());
+    for names in NameSectionReader::new(subsections).map_while(Result::ok) {
         if let Name::Function(names) = names {
             names
                 .into_iter()

@@ -25,7 +25,7 @@ pub(crate) const START_EXPORT: &str = "soch_v1:start";
 
 /// Returns `wasm` as it is to be compiled.
 pub(super) fn rewrite<'w>(wasm: &'w [u8], shape: &Shape) -> Result<Cow<'w, [u8]>, Error> {
-    let growing = GrowingTables::find(wasm, shape)?;
+    let growing = GrowingTables(&shape.grown_tables);
     if shape.start.is_none() && growing.0.is_empty() && !shape.care.tail_calls_host {
         return Ok(Cow::Borrowed(wasm));
     }
@@ -99,34 +99,9 @@ fn append(content: &[u8], items: Vec<Vec<u8>>) -> Result<Vec<u8>, Error> {
 }
 
 /// The tables that a module's code grows, each with a function to be added for it.
-struct GrowingTables(Vec<u32>);
+struct GrowingTables<'s>(&'s [u32]);
 
-impl GrowingTables {
-    fn find(wasm: &[u8], shape: &Shape) -> Result<Self, Error> {
-        let mut tables = Vec::new();
-        if shape.tables.is_empty() || !shape.care.leaks_stack {
-            return Ok(Self(tables));
-        }
-        for payload in Parser::new(0).parse_all(wasm) {
-            let Payload::CodeSectionEntry(body) = payload.map_err(|error| invalid(&error))? else {
-                continue;
-            };
-            let bytes = wasm.get(body.range()).unwrap_or_default();
-            // `table.grow` is 0xfc 15, in two bytes or in more; most bodies have nothing like it.
-            if !bytes.windows(2).any(|pair| matches!(pair, [0xfc, 0x0f | 0x8f])) {
-                continue;
-            }
-            for operator in body.get_operators_reader().map_err(|error| invalid(&error))? {
-                if let Operator::TableGrow { table } = operator.map_err(|error| invalid(&error))?
-                    && !tables.contains(&table)
-                {
-                    tables.push(table);
-                }
-            }
-        }
-        Ok(Self(tables))
-    }
-
+impl GrowingTables<'_> {
     /// The body with each `table.grow`, and each tail call of an imported function, replaced by a
     /// call.
     fn replace<'w>(
@@ -201,7 +176,7 @@ impl GrowingTables {
 
     /// Adds the functions themselves.
     fn functions(&self, bodies: &mut CodeSection) {
-        for table in &self.0 {
+        for table in self.0 {
             let mut function = Function::new([]);
             let mut instructions = function.instructions();
             instructions.local_get(0).local_get(1).table_grow(*table).end();

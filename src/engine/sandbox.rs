@@ -58,7 +58,7 @@ impl CallLimits {
 /// otherwise: nothing is ever called in a guest that trapped or was stopped midway.
 pub(crate) struct Sandbox<H: Host> {
     pub(super) store: Store<StoreData<H>>,
-    pub(super) convention: Option<Convention>,
+    convention: Option<Convention>,
     instance: Instance,
     code: Arc<Code<H>>,
     /// The exported functions, in the order of `code.functions()`.
@@ -108,7 +108,7 @@ impl<H: Host> Sandbox<H> {
             code.functions().iter().map(|f| instance.get_func(&store, &f.name)).collect();
         let functions = functions.ok_or_else(|| Failure::Engine("an export is missing".into()))?;
         Ok(Self {
-            convention: Convention::find(&store, &instance),
+            convention: None,
             typed: functions.iter().map(|_| None).collect(),
             functions,
             code: Arc::clone(code),
@@ -131,7 +131,8 @@ impl<H: Host> Sandbox<H> {
         let cancel = Arc::clone(&self.store.data().call.counts.cancel);
         cancel.begin();
         self.begin(&limits);
-        let result = run_typed(&mut self.store, function, ());
+        let result =
+            run_untyped(&mut self.store, Untyped { function, args: &[], results: &mut [] });
         self.end();
         // The call that the sandbox is made for is still to come.
         cancel.pause();
@@ -142,12 +143,21 @@ impl<H: Host> Sandbox<H> {
         result
     }
 
-    pub(super) fn start_function(&self) -> Result<Option<TypedFunc<(), ()>>, Failure> {
+    pub(super) fn start_function(&self) -> Result<Option<Func>, Failure> {
         if !self.code.has_start {
             return Ok(None);
         }
-        let function = self.instance.get_typed_func::<(), ()>(&self.store, START_EXPORT);
-        function.map(Some).map_err(|error| Failure::from(&error))
+        let function = self.instance.get_func(&self.store, START_EXPORT);
+        function.map(Some).ok_or_else(no_such_export)
+    }
+
+    /// The exports of the byte convention, found by the first call that needs them.
+    #[inline]
+    pub(super) fn convention(&mut self) -> Result<Convention, Failure> {
+        if self.convention.is_none() {
+            self.convention = Convention::find(&self.store, &self.instance);
+        }
+        self.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))
     }
 
     /// Whether further calls may run in it.
@@ -228,8 +238,7 @@ impl<H: Host> Sandbox<H> {
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.in_call(limits, |sandbox| {
-            let convention =
-                sandbox.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?;
+            let convention = sandbox.convention()?;
             let function = sandbox.resolve::<(i32, i32), i64>(index)?;
             convention.exchange(&mut sandbox.store, function, input, take)
         })

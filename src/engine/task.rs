@@ -2,7 +2,7 @@
 
 use super::{
     convention::{Bytes, Exchange},
-    failure::{BadAnswer, Failure, HostStop},
+    failure::{Failure, HostStop},
     link::{HostResult, perform},
     run::{Answer, At, AtUntyped, Stop, Untyped, step, stopped},
     sandbox::{CallLimits, Sandbox},
@@ -71,7 +71,7 @@ impl<H: Host> Sandbox<H> {
         let Some(function) = self.start_function()? else {
             return Ok(None);
         };
-        let values = Values { function: *function.func(), values: CallValues::new(), args: 0 };
+        let values = Values { function, values: CallValues::new(), args: 0 };
         Ok(Some(Task::of_values(values)))
     }
 
@@ -89,7 +89,7 @@ impl<H: Host> Sandbox<H> {
 
     /// A call of a function of the byte convention.
     pub(crate) fn bytes_task(&mut self, index: usize, input_len: usize) -> Result<Task, Failure> {
-        let convention = self.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))?;
+        let convention = self.convention()?;
         let exchange = convention.begin(self.resolve(index)?, input_len)?;
         Ok(Task::new(Work::Bytes(exchange)))
     }

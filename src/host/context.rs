@@ -1,12 +1,13 @@
 //! Who is calling: what host functions know of a plugin, the same for all its sandboxes.
 
-use super::{Chain, Link};
+use super::{Chain, Host, Link};
 use crate::{
-    AuditDecision, AuditLog, Clock, WasmInstanceConfig,
+    AuditDecision, AuditLog, WasmInstanceConfig, WasmPluginInstance,
     audit::{AuditEntry, Recorded},
+    schedule::Timer,
     sync::{Arc, Once, Weak},
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::any::Any;
 
 /// What host functions know of the plugin that calls them. Never changes once loaded.
@@ -16,9 +17,9 @@ pub(crate) struct PluginContext<H> {
     pub(crate) name: Box<str>,
     pub(crate) config: WasmInstanceConfig,
     pub(crate) host: Arc<H>,
-    pub(crate) clock: Option<Arc<dyn Clock>>,
+    pub(crate) clock: Option<Arc<dyn Timer>>,
     /// The registry, if it still exists: a plugin does not keep it alive.
-    pub(crate) directory: Weak<dyn Directory>,
+    pub(crate) directory: Weak<dyn Directory<H>>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) function_names: Arc<dyn FunctionNames>,
     /// What the host keeps for the plugin, once it has been looked up.
@@ -32,7 +33,7 @@ pub(crate) trait FunctionNames: Send + Sync {
 }
 
 impl<H> PluginContext<H> {
-    pub(crate) fn clock(&self) -> Option<&dyn Clock> {
+    pub(crate) fn clock(&self) -> Option<&dyn Timer> {
         self.clock.as_deref()
     }
 
@@ -58,9 +59,12 @@ impl<H> PluginContext<H> {
 }
 
 /// Where `call_plugin` finds its callee.
-pub(crate) trait Directory: Send + Sync {
-    /// Calls a function of the byte convention and appends its answer to `answer`.
-    fn call_nested(&self, nested: &Nested<'_>, answer: &mut Vec<u8>) -> NestedResult;
+// It finds and does not call: what is behind a `dyn` is linked whether a program uses it or not.
+pub(crate) trait Directory<H>: Send + Sync {
+    /// The loaded plugin of that name.
+    fn find(&self, name: &str) -> Option<Arc<WasmPluginInstance<H>>>
+    where
+        H: Host;
 }
 
 /// How far a call to another plugin came.
@@ -85,8 +89,6 @@ impl NestedResult {
 
 /// A call from one plugin to another.
 pub(crate) struct Nested<'a> {
-    pub(crate) tenant: &'a str,
-    pub(crate) plugin: &'a str,
     pub(crate) function: &'a str,
     pub(crate) input: &'a [u8],
     pub(crate) limits: NestedLimits<'a>,

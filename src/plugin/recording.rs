@@ -7,13 +7,14 @@ use crate::{
     engine::{Code, Evidence, Failure},
     host::{Host, HostError, RecentCall, STOPPED},
     report,
+    stats::fuel_consumed,
 };
 
 impl<H: Host> WasmPluginInstance<H> {
     /// Records that the plugin was loaded, and which of the functions it imports it may call.
     pub(crate) fn record_load(&self) {
         let hash = report::hex(self.hash.get(..8).unwrap_or_default());
-        self.context.record(AuditDecision::Load, "", &hash, 0, self.stats().total_fuel_consumed);
+        self.context.record(AuditDecision::Load, "", &hash, 0, fuel_consumed(self.pool.counts()));
         let code = self.code.read().clone();
         let imports = code.as_deref().map(Code::imports).unwrap_or_default();
         for function in imports.iter().filter_map(|index| self.table.get(*index)) {

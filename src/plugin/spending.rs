@@ -104,10 +104,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Takes fuel out of the budget, or as much as is left.
     fn take_fuel(&self, fuel: u64) -> u64 {
-        let taken = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            Some(left.saturating_sub(fuel))
-        });
-        taken.unwrap_or_else(|left| left).min(fuel)
+        self.change_budget(&|left| left.saturating_sub(fuel)).min(fuel)
     }
 
     /// Takes a call's fuel out of the budget, or as much as is left, and puts what the call may use
@@ -126,10 +123,18 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline(never)]
     fn give_back(&self, fuel: u64) {
         let full = self.context.config.fuel_budget.unwrap_or(u64::MAX);
+        self.change_budget(&|left| left.saturating_add(fuel).min(full));
+    }
+
+    /// Changes what is left of the budget; returns what was left before.
+    // Once for all changes: where there are no 64-bit atomics, this is the longest part of them.
+    #[inline(never)]
+    fn change_budget(&self, change: &dyn Fn(u64) -> u64) -> u64 {
+        let changed = self
+            .budget
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(change(left)));
         // Cannot fail: the closure always answers.
-        let _ = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            Some(left.saturating_add(fuel).min(full))
-        });
+        changed.unwrap_or_else(|left| left)
     }
 
     /// What a call may use that nothing narrows.

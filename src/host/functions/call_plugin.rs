@@ -56,15 +56,17 @@ fn ask<H: Host>(
     let context = call.context();
     // Nobody to ask: the registry is gone, or the plugin stands alone.
     let directory = context.directory.upgrade().ok_or(HostError::Failed)?;
+    let callee = directory.find(plugin);
+    let Some(callee) = callee.filter(|callee| callee.tenant() == context.config.tenant) else {
+        return Ok(NestedResult::failed(NestedFailure::NotFound));
+    };
     let nested = Nested {
-        tenant: &context.config.tenant,
-        plugin,
         function,
         input,
         limits: call.nested_limits(),
         max_answer_bytes: context.config.limits.max_answer_bytes,
     };
-    Ok(directory.call_nested(&nested, answer))
+    Ok(callee.call_nested(&nested, answer))
 }
 
 /// Charges what the callee spent to the caller, keeps its answer and writes it to `out`.
