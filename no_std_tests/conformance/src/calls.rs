@@ -29,6 +29,7 @@ pub fn calls(fixture: &str) -> &'static [Call] {
             Bytes("status", &[0xfe, 0xff, 0xff, 0xff]),
             Bytes("trap", VERSE),
         ],
+        "sensor" => &[Values("average", &[I32(7), I32(16)])],
         "row_validator" => &[
             Bytes("validate", b"1,Ada,ada@example.org,36"),
             Bytes("validate", b"1,Ada,nowhere,36"),

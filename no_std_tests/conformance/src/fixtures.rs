@@ -68,6 +68,7 @@ fixtures![
     "renamed_memory",
     "row_validator",
     "semantic_search",
+    "sensor",
     "several_memories",
     "simd",
     "start",

@@ -153,7 +153,7 @@ fn fill(host: &EmbeddedHost) -> Result {
     Ok(())
 }
 
-/// The built-in functions, and those that the fixtures `dispatch_check` and `waiter` import.
+/// The built-in functions, and those that the fixtures `dispatch_check`, `sensor` and `waiter` import.
 fn functions() -> Result<HostFunctionTable<EmbeddedHost>> {
     let mut table = HostFunctionTable::<EmbeddedHost>::new();
 
@@ -166,6 +166,8 @@ fn functions() -> Result<HostFunctionTable<EmbeddedHost>> {
     )?;
     let add = |_: &mut HostCall<'_, EmbeddedHost>, a: i32, b: i32| Ok(a.wrapping_add(b));
     table.define("check", "add", Grant::Always, HostCost::default(), add)?;
+    let read = |_: &mut HostCall<'_, EmbeddedHost>, channel: i32| Ok(channel.wrapping_mul(100));
+    table.define("env", "read", Grant::Always, HostCost::default(), read)?;
     let later = |call: &mut HostCall<'_, EmbeddedHost>, ticket: i32, out: i32, cap: i32| {
         call.split([], (out, cap))?;
         Err::<i32, _>(pending(ticket))
