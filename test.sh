@@ -66,6 +66,7 @@ host() {
     fi
     part "tests, release, portable dispatch" cargo test --release --lib --tests --features portable-dispatch
     part "feature combinations" feature_combinations
+    part "targets that cannot work" impossible_targets
     part "workload: native tests" workload
     part "handlers of the interpreter jump, or are seen not to" handlers
     if [ "$(uname -ms)" = "Linux x86_64" ]; then
@@ -91,6 +92,7 @@ devices_and_guests() {
     together "device: AArch64, unsound build: refuses" "no_std_tests/run.sh aarch64 refuses"
     together "device: RISC-V" "device riscv32 faults"
     together "device: WebAssembly, under Node.js" "device wasm32"
+    together "size of a minimal firmware" "no_std_tests/size.sh"
     together "archives without std ask for no executable memory" symbols
     gather
 }
@@ -177,6 +179,19 @@ feature_combinations() {
     cargo check --no-default-features --features simd
     cargo check --features mmap
     cargo check --all-features
+}
+
+# They have no compare-and-swap of a pointer. What the README says of them would be news if this failed.
+impossible_targets() {
+    local triple
+    for triple in thumbv6m-none-eabi riscv32imc-unknown-none-elf; do
+        grep -q "$triple" README.md
+        rustc --print cfg --target $triple >"$target/cfg"
+        if grep 'target_has_atomic="ptr"' "$target/cfg"; then
+            echo "$triple: the README calls it impossible" >&2
+            return 1
+        fi
+    done
 }
 
 # The checksums that the benchmarks expect of the guest.

@@ -3,6 +3,7 @@
 use crate::{
     Device,
     check::Result,
+    fixtures::FIXTURES,
     probe::{ORDINARY, Probe},
     setup::{alone, bare, granted},
 };
@@ -11,8 +12,8 @@ use wasm_runtime::PluginFunction;
 /// How often each is done, so that a coarse counter tells enough.
 const TIMES: i32 = 20;
 
-/// Prints what the device measured.
-pub fn print(device: &mut dyn Device) {
+/// Prints what the device measured. The suite's checks used `stack_bytes` of native stack at most.
+pub fn print(device: &mut dyn Device, stack_bytes: usize) {
     if let Some(heap) = device.heap().filter(|heap| heap.peak_bytes > 0) {
         device.print(format_args!(
             "heap: peak {} bytes, {} allocations",
@@ -20,7 +21,11 @@ pub fn print(device: &mut dyn Device) {
         ));
     }
     if let Some(bytes) = device.flash_bytes() {
-        device.print(format_args!("flash: {bytes} bytes, fixtures included"));
+        let fixtures: usize = FIXTURES.iter().map(|fixture| fixture.wasm.len()).sum();
+        device.print(format_args!("flash: {bytes} bytes, {fixtures} of them fixtures"));
+    }
+    if stack_bytes > 0 {
+        device.print(format_args!("stack: peak {stack_bytes} bytes"));
     }
     if let Err(failure) = stack(device).and_then(|()| instructions(device)) {
         device.print(format_args!("no figures: {failure}"));

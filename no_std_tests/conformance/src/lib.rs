@@ -60,14 +60,17 @@ pub fn run(device: &mut dyn Device) -> Outcome {
         count(device, "fixture", fixture.name, transcript::check(fixture));
     }
     device.print(format_args!("ran fixtures: {}", FIXTURES.len()));
+    let mut stack_bytes = 0;
     for (group, checks) in checks::GROUPS {
+        // Some checks paint the stack again.
+        stack_bytes = device.stack().map_or(0, |stack| stack.peak_bytes()).max(stack_bytes);
         for Check { name, run } in *checks {
             let result = run(device);
             count(device, group, name, result);
         }
         device.print(format_args!("ran {group}: {}", checks.len()));
     }
-    figures::print(device);
+    figures::print(device, stack_bytes);
     let Outcome { passed, total } = outcome;
     let verdict = if outcome.is_pass() { "PASS" } else { "FAIL" };
     device.print(format_args!("{verdict} {passed}/{total}"));
