@@ -2,39 +2,18 @@
 
 use crate::{
     kernel::{self, CLOCK_GETTIME, EXIT_GROUP, WRITE},
-    signals,
+    pages::{PAGE_BYTES, Pages, STACK, STACK_BYTES},
+    steps,
 };
 use core::{
     arch::asm,
-    cell::UnsafeCell,
     ptr::with_exposed_provenance,
     sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 use firmware::{Board, Memory};
 
-pub(crate) const STACK_BYTES: usize = 256 << 10;
 const HEAP_BYTES: usize = 32 << 20;
-pub(crate) const PAGE_BYTES: usize = 4 << 10;
 
-/// Memory whose lowest page may be made inaccessible.
-#[repr(C, align(4096))]
-pub(crate) struct Pages<const N: usize>(UnsafeCell<[u8; N]>);
-
-// SAFETY: nothing makes references into it; it is the stack, or handed to the heap once.
-unsafe impl<const N: usize> Sync for Pages<N> {}
-
-impl<const N: usize> Pages<N> {
-    pub(crate) const fn new() -> Self {
-        Self(UnsafeCell::new([0; N]))
-    }
-
-    pub(crate) fn addr(&self) -> usize {
-        self.0.get().expose_provenance()
-    }
-}
-
-/// The native stack. Its lowest page is the guard.
-pub(crate) static STACK: Pages<STACK_BYTES> = Pages::new();
 static HEAP: Pages<HEAP_BYTES> = Pages::new();
 static MISTAKE: AtomicU32 = AtomicU32::new(0);
 
@@ -113,7 +92,7 @@ impl Board for Program {
     }
 
     fn instructions_of(work: &mut dyn FnMut()) -> Option<u64> {
-        Some(signals::step_through(work))
+        Some(steps::step_through(work))
     }
 
     fn undefined_instruction() {

@@ -10,8 +10,10 @@
 mod board;
 mod kernel;
 mod memory;
+mod pages;
 mod signals;
 mod start;
+mod steps;
 
 use crate::board::Program;
 use core::panic::PanicInfo;

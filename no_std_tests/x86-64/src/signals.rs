@@ -1,13 +1,12 @@
 //! Signals, which stand for the exceptions of a processor: faults, and single steps.
 
 use crate::{
-    board::{PAGE_BYTES, Pages, Program, STACK},
+    board::Program,
     kernel::{self, MPROTECT, SIGACTION, SIGALTSTACK},
+    pages::{PAGE_BYTES, Pages, STACK},
+    steps::on_step,
 };
-use core::{
-    arch::{asm, global_asm},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-};
+use core::arch::global_asm;
 use firmware::{Cause, Fault};
 
 const SIGILL: usize = 4;
@@ -22,7 +21,6 @@ const NO_ACCESS: usize = 0;
 
 const HANDLER_STACK_BYTES: usize = 64 << 10;
 static HANDLER_STACK: Pages<HANDLER_STACK_BYTES> = Pages::new();
-static STEPS: AtomicU64 = AtomicU64::new(0);
 
 /// As the kernel takes it.
 #[repr(C)]
@@ -76,21 +74,6 @@ pub(crate) fn install() {
         // SAFETY: the kernel reads the action; the handlers take what it gives them.
         unsafe { kernel::call(SIGACTION, [signal, action, 0, 8]) };
     }
-}
-
-/// The instructions that `work` takes, and a few that begin and end the count.
-pub(crate) fn step_through(work: &mut dyn FnMut()) -> u64 {
-    let before = STEPS.load(Relaxed);
-    // SAFETY: from here on, each instruction is followed by a signal that only counts.
-    unsafe { asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq") };
-    work();
-    // SAFETY: as before, until here.
-    unsafe { asm!("pushfq", "and qword ptr [rsp], -0x101", "popfq") };
-    STEPS.load(Relaxed) - before
-}
-
-extern "C" fn on_step(_signal: i32) {
-    STEPS.fetch_add(1, Relaxed);
 }
 
 extern "C" fn on_fault(signal: i32, _info: usize, context: &Context) {

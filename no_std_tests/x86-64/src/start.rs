@@ -11,7 +11,7 @@ global_asm!(
     "lea rsp, [rip + {stack} + {size}]",
     "call {main}",
     "ud2",
-    stack = sym crate::board::STACK,
-    size = const crate::board::STACK_BYTES,
+    stack = sym crate::pages::STACK,
+    size = const crate::pages::STACK_BYTES,
     main = sym crate::main,
 );
