@@ -86,6 +86,7 @@ impl WasmInstanceConfig {
     }
 
     /// The timeout of a call that `options` narrow, in microseconds; 0 for none.
+    #[inline(never)]
     pub(crate) fn call_timeout_us(&self, options: &CallOptions) -> u64 {
         match (self.timeout_us(), options.timeout_ms) {
             // A configuration without a timeout may have been made for want of a clock.

@@ -73,13 +73,14 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn new(kind: ErrorKind, fault: Fault, message: impl Into<String>) -> Self {
+    #[inline(never)]
+    fn new(kind: ErrorKind, fault: Fault, message: String) -> Self {
         Self(Box::new(Parts {
             kind,
             fault,
             plugin: String::new(),
             function: String::new(),
-            message: message.into(),
+            message,
             trap: None,
             status: None,
             last_log: String::new(),
@@ -91,26 +92,30 @@ impl Error {
     /// A fault of the guest's.
     #[cold]
     pub(crate) fn guest(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self::new(kind, Fault::Guest, message)
+        Self::new(kind, Fault::Guest, message.into())
     }
 
     /// A fault of the host program's.
     #[cold]
     pub(crate) fn host(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self::new(kind, Fault::Host, message)
+        Self::new(kind, Fault::Host, message.into())
     }
 
     /// A fault of the configuration's.
     #[cold]
     pub(crate) fn configuration(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self::new(kind, Fault::Configuration, message)
+        Self::new(kind, Fault::Configuration, message.into())
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn in_plugin(mut self, plugin: &str) -> Self {
         self.0.plugin = plugin.to_string();
         self
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) fn in_function(mut self, function: &str) -> Self {
         self.0.function = function.to_string();
         self

@@ -13,7 +13,7 @@ use crate::{
     host::{Directory, Host, HostFunctions},
     origin::{Origin, default_clock},
     schedule::Timer,
-    sync::{Arc, RwLock},
+    sync::{Arc, RwLock, Weak},
 };
 use alloc::{
     format,
@@ -40,10 +40,7 @@ pub struct WasmPluginRegistry<H: Host = EmbeddedHost> {
 }
 
 struct Inner<H: Host> {
-    host: Arc<H>,
-    table: Arc<HostFunctions<H>>,
-    clock: Option<Arc<dyn Timer>>,
-    audit: Arc<AuditLog>,
+    origin: Origin<H>,
     plugins: RwLock<Plugins<H>>,
 }
 
@@ -88,32 +85,35 @@ impl<H: Host> WasmPluginRegistry<H> {
         clock: Option<Arc<dyn Timer>>,
         audit: AuditLevel,
     ) -> Self {
-        Self {
-            inner: Arc::new(Inner {
+        let inner = Arc::new_cyclic(|inner: &Weak<Inner<H>>| Inner {
+            origin: Origin {
                 host: Arc::new(host),
                 table: Arc::new(table),
                 clock,
+                directory: Weak::clone(inner) as _,
                 audit: Arc::new(AuditLog::new(audit)),
-                plugins: RwLock::new(Plugins::new()),
-            }),
-        }
+            },
+            plugins: RwLock::new(Plugins::new()),
+        });
+        Self { inner }
     }
 
     /// Returns the host.
     pub fn host(&self) -> &H {
-        &self.inner.host
+        &self.inner.origin.host
     }
 
     /// Returns the audit ring: what was granted, denied, limited and stopped.
     pub fn audit(&self) -> &AuditLog {
-        &self.inner.audit
+        &self.inner.origin.audit
     }
 
     /// Says what a module asks for and brings, and whether [`load`](Self::load) would take it with
     /// `config`. Runs nothing of it, so what its start function does, and whether its segments fit,
     /// shows only when it is loaded.
     pub fn admit(&self, wasm: &[u8], config: &WasmInstanceConfig) -> AdmissionReport {
-        engine::admission(wasm, config, &self.inner.table, self.inner.clock.is_some())
+        let Origin { table, clock, .. } = &self.inner.origin;
+        engine::admission(wasm, config, table, clock.is_some())
     }
 
     /// Loads a module under a name: admits it, compiles it, makes its first sandbox and runs its
@@ -129,7 +129,7 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`], [`ErrorKind::Deadline`],
     /// [`ErrorKind::Denied`] or [`ErrorKind::Host`] if the start function fails.
     pub fn load(&self, name: &str, wasm: &[u8], config: WasmInstanceConfig) -> Result<(), Error> {
-        let tenant = match self.inner.audit.level() {
+        let tenant = match self.audit().level() {
             AuditLevel::Off => String::new(),
             AuditLevel::Decisions | AuditLevel::HostCalls => config.tenant.clone(),
         };
@@ -143,7 +143,7 @@ impl<H: Host> WasmPluginRegistry<H> {
                 status: -1,
                 fuel: 0,
             };
-            self.inner.audit.push(&refused, self.inner.clock.as_deref());
+            self.audit().push(&refused, self.inner.origin.clock.as_deref());
         })
     }
 
@@ -155,7 +155,7 @@ impl<H: Host> WasmPluginRegistry<H> {
     ) -> Result<(), Error> {
         engine::check_dispatch().map_err(|error| error.in_plugin(name))?;
         let reservation = self.inner.reserve(name)?;
-        let plugin = WasmPluginInstance::build(name, wasm, config, &self.origin())?;
+        let plugin = WasmPluginInstance::build(name, wasm, config, &self.inner.origin)?;
         plugin.init()?;
         log::debug!("plugin `{name}` of tenant `{}` loaded", plugin.tenant());
         plugin.record_load();
@@ -263,17 +263,6 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// The loaded plugins, in load order.
     pub(crate) fn plugins(&self) -> Vec<Arc<WasmPluginInstance<H>>> {
         self.inner.in_load_order()
-    }
-
-    fn origin(&self) -> Origin<H> {
-        let inner: Arc<dyn Directory<H>> = Arc::clone(&self.inner) as _;
-        Origin {
-            host: Arc::clone(&self.inner.host),
-            table: Arc::clone(&self.inner.table),
-            clock: self.inner.clock.clone(),
-            directory: Arc::downgrade(&inner),
-            audit: Arc::clone(&self.inner.audit),
-        }
     }
 }
 

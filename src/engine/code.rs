@@ -27,8 +27,8 @@ pub(crate) struct Code<H: Host> {
     pub(super) has_start: bool,
     care: Care,
     functions: Arc<[ExportedFunction]>,
-    /// The functions it imports, by their index in the registry's table.
-    imports: Box<[usize]>,
+    /// For each function of the registry's table, whether it imports it.
+    imports: Box<[bool]>,
 }
 
 /// A function that a plugin exports.
@@ -60,8 +60,8 @@ impl<H: Host> Code<H> {
             validate(given, config)?;
         }
         let engine = Engine::new(&engine_config(config));
-        let module = Module::new(&engine, &*wasm).map_err(|error| uncompilable(&error))?;
-        let linker = link(&engine, &shape, config, table, audited)?;
+        let module = translate(&engine, &wasm)?;
+        let (linker, imports) = link(&engine, &shape, config, table, audited)?;
         Ok(Self {
             engine,
             module,
@@ -69,7 +69,7 @@ impl<H: Host> Code<H> {
             has_start: shape.start.is_some(),
             care: shape.care,
             functions: exported_functions(&shape).into(),
-            imports: imported_functions(&shape, table),
+            imports,
         })
     }
 
@@ -88,8 +88,8 @@ impl<H: Host> Code<H> {
         !self.care.tail_calls_unknown
     }
 
-    /// The functions it imports, each once, by their index in the registry's table.
-    pub(crate) fn imports(&self) -> &[usize] {
+    /// For each function of the registry's table, whether it imports it.
+    pub(crate) fn imports(&self) -> &[bool] {
         &self.imports
     }
 
@@ -109,7 +109,8 @@ impl<H: Host> Code<H> {
 pub(super) fn validate(wasm: &[u8], config: &WasmInstanceConfig) -> Result<(), Error> {
     let mut engine = engine_config(config);
     engine.compilation_mode(CompilationMode::LazyTranslation);
-    Module::new(&Engine::new(&engine), wasm).map(drop).map_err(|error| uncompilable(&error))
+    // Not by `Module::validate`: it brings a validator of its own, eleven kilobytes of it.
+    translate(&Engine::new(&engine), wasm).map(drop)
 }
 
 /// Everything about a module's imports and exports that makes it impossible to load.
@@ -161,22 +162,27 @@ pub(super) fn position<H: Host>(
     table.iter().position(|function| &*function.module == module && &*function.name == name)
 }
 
+/// The functions that a module imports, and for each of the table's whether it is one of them.
+type Linked<H> = (Linker<StoreData<H>>, Box<[bool]>);
+
 fn link<H: Host>(
     engine: &Engine,
     shape: &Shape,
     config: &WasmInstanceConfig,
     table: &HostFunctions<H>,
     audited: bool,
-) -> Result<Linker<StoreData<H>>, Error> {
+) -> Result<Linked<H>, Error> {
     let mut linker = Linker::new(engine);
+    let mut imports: Box<[bool]> = table.iter().map(|_| false).collect();
     // A module may import the same function more than once.
     linker.allow_shadowing(true);
     for import in &shape.imports {
         let index = position(table, &import.module, &import.name);
-        let Some((index, function)) = index.and_then(|index| Some((index, table.get(index)?)))
-        else {
+        let found = index.and_then(|at| Some((at, table.get(at)?, imports.get_mut(at)?)));
+        let Some((index, function, is_imported)) = found else {
             continue;
         };
+        *is_imported = true;
         let spec = FunctionSpec {
             index,
             cost: function.cost,
@@ -189,18 +195,7 @@ fn link<H: Host>(
             .link(&mut linker, &import.module, &import.name, spec)
             .map_err(|error| invalid(&error))?;
     }
-    Ok(linker)
-}
-
-fn imported_functions<H: Host>(shape: &Shape, table: &HostFunctions<H>) -> Box<[usize]> {
-    let mut is_imported = alloc::vec![false; table.len()];
-    for import in &shape.imports {
-        let index = position(table, &import.module, &import.name);
-        if let Some(imported) = index.and_then(|index| is_imported.get_mut(index)) {
-            *imported = true;
-        }
-    }
-    (0..).zip(is_imported).filter_map(|(index, imported)| imported.then_some(index)).collect()
+    Ok((linker, imports))
 }
 
 pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
@@ -216,16 +211,16 @@ pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
     functions.collect()
 }
 
-/// Why wasmi does not compile a module: it is invalid, or too large for the interpreter's code.
-fn uncompilable(error: &wasmi::Error) -> Error {
+/// Compiles a module. What fails is invalid, or too large for the interpreter's code.
+fn translate(engine: &Engine, wasm: &[u8]) -> Result<Module, Error> {
     use wasmi::errors::ErrorKind as Kind;
-    match error.kind() {
+    Module::new(engine, wasm).map_err(|error| match error.kind() {
         Kind::Translation(_) | Kind::ImplementationLimits(_) | Kind::Ir(_) => {
             let what = format!("the interpreter cannot compile it: {error}");
             Error::guest(ErrorKind::LimitExceeded, what)
         }
-        _ => invalid(error),
-    }
+        _ => invalid(&error),
+    })
 }
 
 /// How the interpreter is set up for one plugin.

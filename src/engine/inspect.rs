@@ -139,9 +139,7 @@ pub(crate) fn inspect(wasm: &[u8], config: &WasmInstanceConfig) -> Result<Shape,
     limit("module bytes", wasm.len() as u64, limits.max_module_bytes, "max_module_bytes")?;
     check_header(wasm)?;
     let mut reader = Reader { shape: Shape::default(), limits, has_names: false };
-    for payload in Parser::new(0).parse_all(wasm) {
-        reader.section(payload.map_err(|error| invalid(&error))?)?;
-    }
+    each_payload(wasm, &mut |payload| reader.section(payload))?;
     let mut shape = reader.shape;
     let memory_limit = config.capabilities.memory_limit_bytes;
     let initial = shape.initial_memory_bytes;
@@ -151,6 +149,19 @@ pub(crate) fn inspect(wasm: &[u8], config: &WasmInstanceConfig) -> Result<Shape,
     shape.max_memory_bytes = shape.max_memory_bytes.min(memory_limit);
     shape.max_table_elements = shape.max_table_elements.min(limits.max_table_elements);
     Ok(shape)
+}
+
+/// Hands what `wasm` consists of to `take`, piece by piece.
+// Once for all who read modules: the parser's iterator is large where it is inlined.
+#[inline(never)]
+pub(super) fn each_payload<'w>(
+    wasm: &'w [u8],
+    take: &mut dyn FnMut(Payload<'w>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        take(payload.map_err(|error| invalid(&error))?)?;
+    }
+    Ok(())
 }
 
 /// Tells a module from everything else that people hand over.

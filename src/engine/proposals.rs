@@ -1,23 +1,24 @@
 //! Which proposals beyond WebAssembly 1.0 a module's code uses, for the admission report.
 
-use super::inspect::invalid;
+use super::inspect::{each_payload, invalid};
 use crate::Error;
 use alloc::vec::Vec;
 #[cfg(feature = "simd")]
 use wasmparser::VisitSimdOperator;
-use wasmparser::{Parser, Payload, VisitOperator};
+use wasmparser::{Payload, VisitOperator};
 
 /// Adds the proposals that the operators of `wasm` belong to, and sorts the list.
 pub(super) fn add_from_code(wasm: &[u8], found: &mut Vec<&'static str>) -> Result<(), Error> {
     let mut visitor = Visitor(found);
-    for payload in Parser::new(0).parse_all(wasm) {
-        if let Payload::CodeSectionEntry(body) = payload.map_err(|error| invalid(&error))? {
+    each_payload(wasm, &mut |payload| {
+        if let Payload::CodeSectionEntry(body) = payload {
             let mut operators = body.get_operators_reader().map_err(|error| invalid(&error))?;
             while !operators.eof() {
                 operators.visit_operator(&mut visitor).map_err(|error| invalid(&error))?;
             }
         }
-    }
+        Ok(())
+    })?;
     found.sort_unstable();
     Ok(())
 }

@@ -12,13 +12,13 @@
 //!
 //! A module that has none of these is compiled as it is.
 
-use super::inspect::{Shape, invalid};
+use super::inspect::{Shape, each_payload, invalid};
 use crate::Error;
 use alloc::{borrow::Cow, vec::Vec};
 use wasm_encoder::{
     CodeSection, Encode, ExportKind, ExportSection, Function, Module, RawSection, SectionId,
 };
-use wasmparser::{ExternalKind, FunctionBody, Operator, Parser, Payload};
+use wasmparser::{ExternalKind, FunctionBody, Operator, Payload};
 
 /// The reserved name under which a start function is exported. No module may export it itself.
 pub(crate) const START_EXPORT: &str = "soch_v1:start";
@@ -32,18 +32,17 @@ pub(super) fn rewrite<'w>(wasm: &'w [u8], shape: &Shape) -> Result<Cow<'w, [u8]>
     let mut module = Module::new();
     let mut exported = shape.start.is_none();
     let mut bodies = CodeSection::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload.map_err(|error| invalid(&error))?;
+    each_payload(wasm, &mut |payload| {
         if let Payload::CodeSectionEntry(body) = &payload {
             bodies.raw(&growing.replace(wasm, body, shape)?);
             if bodies.len() == shape.body_count() {
                 growing.functions(&mut bodies);
                 module.section(&bodies);
             }
-            continue;
+            return Ok(());
         }
         let Some((id, range)) = payload.as_section() else {
-            continue;
+            return Ok(());
         };
         let data = wasm.get(range).unwrap_or_default();
         if id == SectionId::Start as u8 || (id == SectionId::Export as u8 && !exported) {
@@ -53,16 +52,20 @@ pub(super) fn rewrite<'w>(wasm: &'w [u8], shape: &Shape) -> Result<Cow<'w, [u8]>
                 module.section(&exports(shape));
                 exported = true;
             }
-        } else if id == SectionId::Type as u8 {
-            let data = append(data, growing.types(shape))?;
-            module.section(&RawSection { id, data: &data });
-        } else if id == SectionId::Function as u8 {
-            let data = append(data, growing.type_indices(shape))?;
-            module.section(&RawSection { id, data: &data });
-        } else if id != SectionId::Code as u8 {
-            module.section(&RawSection { id, data });
+            return Ok(());
         }
-    }
+        let longer = if id == SectionId::Type as u8 {
+            growing.append(data, &growing.types(shape))?
+        } else if id == SectionId::Function as u8 {
+            growing.append(data, &growing.type_indices(shape))?
+        } else if id == SectionId::Code as u8 {
+            return Ok(());
+        } else {
+            Cow::Borrowed(data)
+        };
+        module.section(&RawSection { id, data: &longer });
+        Ok(())
+    })?;
     Ok(Cow::Owned(module.finish()))
 }
 
@@ -83,19 +86,6 @@ fn exports(shape: &Shape) -> ExportSection {
         section.export(START_EXPORT, ExportKind::Func, start);
     }
     section
-}
-
-/// A section's content with further items at its end. Content that cannot be read is left for the
-/// compiler to refuse.
-fn append(content: &[u8], items: Vec<Vec<u8>>) -> Result<Vec<u8>, Error> {
-    let mut reader = wasmparser::BinaryReader::new(content, 0);
-    let count = reader.read_var_u32().map_err(|error| invalid(&error))?;
-    let added = u32::try_from(items.len()).unwrap_or(u32::MAX);
-    let mut longer = Vec::new();
-    count.saturating_add(added).encode(&mut longer);
-    longer.extend_from_slice(content.get(reader.original_position()..).unwrap_or_default());
-    items.iter().for_each(|item| longer.extend_from_slice(item));
-    Ok(longer)
 }
 
 /// The tables that a module's code grows, each with a function to be added for it.
@@ -149,29 +139,41 @@ impl GrowingTables<'_> {
         u32::try_from(shape.function_count() + position).unwrap_or(u32::MAX)
     }
 
+    /// A section's content with an item for each table at its end. Content that cannot be read is
+    /// left for the compiler to refuse.
+    fn append<'c>(&self, content: &'c [u8], items: &[u8]) -> Result<Cow<'c, [u8]>, Error> {
+        if self.0.is_empty() {
+            return Ok(Cow::Borrowed(content));
+        }
+        let mut reader = wasmparser::BinaryReader::new(content, 0);
+        let count = reader.read_var_u32().map_err(|error| invalid(&error))?;
+        let added = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        let mut longer = Vec::new();
+        count.saturating_add(added).encode(&mut longer);
+        longer.extend_from_slice(content.get(reader.original_position()..).unwrap_or_default());
+        longer.extend_from_slice(items);
+        Ok(Cow::Owned(longer))
+    }
+
     /// For each table the type `(reference, index) -> index`.
-    fn types(&self, shape: &Shape) -> Vec<Vec<u8>> {
-        let kinds = self.0.iter().map(|table| shape.table(*table));
-        kinds
-            .map(|kind| {
-                let index = if kind.is_64 { I64 } else { I32 };
-                let element = if kind.is_extern { EXTERNREF } else { FUNCREF };
-                [FUNC_TYPE, 2, element, index, 1, index].to_vec()
-            })
-            .collect()
+    fn types(&self, shape: &Shape) -> Vec<u8> {
+        let mut types = Vec::new();
+        for table in self.0 {
+            let kind = shape.table(*table);
+            let index = if kind.is_64 { I64 } else { I32 };
+            let element = if kind.is_extern { EXTERNREF } else { FUNCREF };
+            types.extend_from_slice(&[FUNC_TYPE, 2, element, index, 1, index]);
+        }
+        types
     }
 
     /// For each function the index of its type.
-    fn type_indices(&self, shape: &Shape) -> Vec<Vec<u8>> {
-        let first = shape.type_count();
-        let indices = (first..).take(self.0.len());
+    fn type_indices(&self, shape: &Shape) -> Vec<u8> {
+        let mut indices = Vec::new();
+        for (index, _) in (shape.type_count()..).zip(self.0) {
+            u32::try_from(index).unwrap_or(u32::MAX).encode(&mut indices);
+        }
         indices
-            .map(|index| {
-                let mut bytes = Vec::new();
-                u32::try_from(index).unwrap_or(u32::MAX).encode(&mut bytes);
-                bytes
-            })
-            .collect()
     }
 
     /// Adds the functions themselves.

@@ -17,7 +17,7 @@ use crate::{
     stats::{SlotCounts, Stop},
     sync::Arc,
 };
-use alloc::{boxed::Box, format};
+use alloc::{boxed::Box, format, vec::Vec};
 use core::any::Any;
 use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
 
@@ -63,8 +63,9 @@ pub(crate) struct Sandbox<H: Host> {
     code: Arc<Code<H>>,
     /// The exported functions, in the order of `code.functions()`.
     pub(super) functions: Box<[Func]>,
-    /// The typed form of each exported function, made on first use: a `TypedFunc` of some type.
-    typed: Box<[Option<Box<dyn Any + Send + Sync>>]>,
+    /// The typed form of each exported function, made on first use: a `TypedFunc` of some type. Empty
+    /// before that.
+    typed: Vec<Option<Box<dyn Any + Send + Sync>>>,
     /// Whether a call is running, was stopped midway, or unwound.
     pub(super) midway: bool,
     /// The function that was looked up last.
@@ -109,7 +110,7 @@ impl<H: Host> Sandbox<H> {
         let functions = functions.ok_or_else(|| Failure::Engine("an export is missing".into()))?;
         Ok(Self {
             convention: None,
-            typed: functions.iter().map(|_| None).collect(),
+            typed: Vec::new(),
             functions,
             code: Arc::clone(code),
             instance,
@@ -133,7 +134,7 @@ impl<H: Host> Sandbox<H> {
         self.begin(&limits);
         let result =
             run_untyped(&mut self.store, Untyped { function, args: &[], results: &mut [] });
-        self.end();
+        self.end_outlined();
         // The call that the sandbox is made for is still to come.
         cancel.pause();
         match &result {
@@ -269,7 +270,8 @@ impl<H: Host> Sandbox<H> {
     #[cold]
     #[inline(never)]
     fn fail_call(&mut self, failure: &Failure) {
-        self.end_call();
+        let us = self.end_outlined();
+        self.book(us);
         self.count_stop(failure);
         self.store.data_mut().caught.resume();
     }
@@ -278,9 +280,20 @@ impl<H: Host> Sandbox<H> {
     #[inline(always)]
     pub(super) fn end_call(&mut self) {
         let us = self.end();
+        self.book(us);
+    }
+
+    #[inline(always)]
+    fn book(&self, us: u64) {
         let call = &self.store.data().call;
         call.counts.cancel.end();
         call.counts.latencies.add(us);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn end_outlined(&mut self) -> u64 {
+        self.end()
     }
 
     #[inline(always)]
@@ -354,6 +367,7 @@ impl<H: Host> Sandbox<H> {
     ) -> Result<TypedFunc<P, R>, Failure> {
         let function = self.functions.get(index).ok_or_else(no_such_export)?;
         let typed = function.typed::<P, R>(&self.store).map_err(|error| Failure::from(&error))?;
+        self.typed.resize_with(self.functions.len(), || None);
         if let Some(slot) = self.typed.get_mut(index) {
             *slot = Some(Box::new(typed));
         }

@@ -6,9 +6,10 @@ use crate::{
     stats::SlotCounts,
     sync::Arc,
 };
+use alloc::vec::Vec;
 
 /// The most `ExternRef`s of a sandbox that differ.
-const MAX_EXTERN_REFS: usize = 64;
+pub(super) const MAX_EXTERN_REFS: usize = 64;
 
 /// The data of a sandbox's store.
 pub(super) struct StoreData<H> {
@@ -21,7 +22,7 @@ pub(super) struct StoreData<H> {
     pub(super) memory: Option<wasmi::Memory>,
     /// The host's references that the guest has been given. A store never frees one, so each
     /// number is wrapped once.
-    pub(super) extern_refs: heapless::Vec<(u64, wasmi::ExternRef), MAX_EXTERN_REFS>,
+    pub(super) extern_refs: Vec<(u64, wasmi::ExternRef)>,
 }
 
 impl<H> StoreData<H> {
@@ -32,7 +33,7 @@ impl<H> StoreData<H> {
             caught: Caught::default(),
             context,
             memory: None,
-            extern_refs: heapless::Vec::new(),
+            extern_refs: Vec::new(),
         }
     }
 }

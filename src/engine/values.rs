@@ -1,6 +1,9 @@
 //! Values between the host and wasmi, for calls by name.
 
-use super::{failure::Failure, store::StoreData};
+use super::{
+    failure::Failure,
+    store::{MAX_EXTERN_REFS, StoreData},
+};
 use crate::{ValueType, WasmValue, value::MAX_VALUES};
 use wasmi::{ExternRef, F32, F64, Nullable, Store, Val};
 
@@ -44,12 +47,11 @@ fn intern<H>(store: &mut Store<StoreData<H>>, number: u64) -> Result<Nullable<Ex
     if let Some((_, reference)) = known {
         return Ok(Nullable::Val(*reference));
     }
-    if store.data().extern_refs.is_full() {
+    if store.data().extern_refs.len() >= MAX_EXTERN_REFS {
         return Err(Failure::TooManyExternRefs);
     }
     let reference = ExternRef::new(&mut *store, number);
-    // There is room: it was just looked at.
-    let _ = store.data_mut().extern_refs.push((number, reference));
+    store.data_mut().extern_refs.push((number, reference));
     Ok(Nullable::Val(reference))
 }
 

@@ -17,8 +17,8 @@ impl<H: Host> WasmPluginInstance<H> {
         self.context.record(AuditDecision::Load, "", &hash, 0, fuel_consumed(self.pool.counts()));
         let code = self.code.read().clone();
         let imports = code.as_deref().map(Code::imports).unwrap_or_default();
-        for function in imports.iter().filter_map(|index| self.table.get(*index)) {
-            if function.grant == Grant::Always {
+        for (function, is_imported) in self.table.iter().zip(imports) {
+            if !is_imported || function.grant == Grant::Always {
                 continue;
             }
             let (decision, status) = match function.grant.is_possible(&self.context.config) {

@@ -70,25 +70,30 @@ impl<A> CountingHeap<A> {
 
 // SAFETY: every method hands its arguments on to `A` unchanged and returns what it returns; the
 // counting between touches neither the blocks nor the allocator, and cannot unwind.
+// Out of line, so that counting takes no room wherever something is allocated.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for CountingHeap<A> {
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promises are those that `A` asks for.
         let block = unsafe { self.inner.alloc(layout) };
         self.allocated(block, layout.size(), 0)
     }
 
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as for `alloc`.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
         self.allocated(block, layout.size(), 0)
     }
 
+    #[inline(never)]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as for `alloc`; the block came from `A`, as all blocks of this allocator do.
         let block = unsafe { self.inner.realloc(block, layout, new_size) };
         self.allocated(block, new_size, layout.size())
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         self.count(0, layout.size());
         // SAFETY: as for `realloc`.
