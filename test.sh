@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that must hold before a change is taken; CI runs the same.
 #
-#   ./test.sh          all of it, twenty minutes from a fresh clone on two cores
+#   ./test.sh          all of it, some thirty minutes from a fresh clone on two cores
 #   ./test.sh host     without devices, guests and benchmarks, which need Debian's compilers and valgrind
 #   ./test.sh devices  only those: firmware in emulators, archives, sizes, fixtures from their sources
 #   ./test.sh quick    for the inner loop: formatting, clippy, debug tests, quickstart
@@ -54,6 +54,7 @@ host() {
     part "clippy, devices" device_clippy
     part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
     part "README names tests that exist" readme_links
+    # At opt-level 1 the interpreter dispatches by its loop: these are the tests of portable dispatch as well.
     part "tests, debug" cargo test
     part "tests, release, threads of 128 KiB" small_stack
     part "random sequences of calls against a model" env SEQUENCES=100000 cargo test --release --test suite sequences
@@ -64,7 +65,6 @@ host() {
     else
         leave_out "vector search: packed instructions" "looked for on x86-64 only"
     fi
-    part "tests, release, portable dispatch" cargo test --release --lib --tests --features portable-dispatch
     part "feature combinations" feature_combinations
     part "targets that cannot work" impossible_targets
     part "workload: native tests" workload
@@ -84,8 +84,8 @@ host() {
 }
 
 devices_and_guests() {
-    part "fixtures match their sources" fixtures
-    part "tools for devices" device_tools
+    part "tools for devices and guests" device_tools
+    together "fixtures match their sources" fixtures
     together "device: Arm Cortex-M" "device cortex-m faults"
     together "device: AArch64, tail dispatch" "device aarch64 faults handlers"
     together "device: AArch64, portable dispatch" "device aarch64-portable"
@@ -257,6 +257,7 @@ device_tools() {
     debian_compilers || return 1
     need clang-19 clang-19 || return 1
     need ld.lld-22 lld-22 || return 1
+    need npm npm || return 1
     need llvm-nm-22 llvm-22 || return 1
     need qemu-system-arm qemu-system-arm || return 1
     need qemu-system-riscv32 qemu-system-misc || return 1
