@@ -13,7 +13,7 @@ use crate::{
     sync::Arc,
     value::TypeList,
 };
-use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, format};
+use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, format, vec::Vec};
 use wasmi::{CompilationMode, Config, Engine, Linker, Module};
 
 /// A compiled module and what it is linked to: all that its sandboxes share.
@@ -50,18 +50,15 @@ impl<H: Host> Code<H> {
         audited: bool,
     ) -> Result<Self, Error> {
         let shape = inspect(wasm, config)?;
-        if let Some(refusal) = refusals(&shape, table).next() {
-            return Err(refusal);
-        }
+        let engine = Engine::new(&engine_config(config));
+        let (linker, imports) = link(&engine, &shape, config, table, audited)?;
         let given = wasm;
         let wasm = rewrite(given, &shape)?;
         if matches!(wasm, Cow::Owned(_)) {
             // What is rewritten may be valid where the module is not.
             validate(given, config)?;
         }
-        let engine = Engine::new(&engine_config(config));
         let module = translate(&engine, &wasm)?;
-        let (linker, imports) = link(&engine, &shape, config, table, audited)?;
         Ok(Self {
             engine,
             module,
@@ -177,6 +174,9 @@ fn link<H: Host>(
     // A module may import the same function more than once.
     linker.allow_shadowing(true);
     for import in &shape.imports {
+        if let Some(refusal) = refused_import(shape, import, table) {
+            return Err(refusal);
+        }
         let index = position(table, &import.module, &import.name);
         let found = index.and_then(|at| Some((at, table.get(at)?, imports.get_mut(at)?)));
         let Some((index, function, is_imported)) = found else {
@@ -195,20 +195,26 @@ fn link<H: Host>(
             .link(&mut linker, &import.module, &import.name, spec)
             .map_err(|error| invalid(&error))?;
     }
-    Ok((linker, imports))
+    match reserved_export(shape) {
+        Some(refusal) => Err(refusal),
+        None => Ok((linker, imports)),
+    }
 }
 
-pub(super) fn exported_functions(shape: &Shape) -> Box<[ExportedFunction]> {
+pub(super) fn exported_functions(shape: &Shape) -> Vec<ExportedFunction> {
     let exports = shape.exports.iter().enumerate().filter(|(_, export)| export.is_function());
     // By a heap: `sort` is three kilobytes of code for each type that it sorts.
     let sorted: BinaryHeap<_> = exports.map(|(at, export)| (&*export.name, at)).collect();
-    let functions = sorted.into_sorted_vec().into_iter().filter_map(|(name, at)| {
-        let export = shape.exports.get(at)?;
-        let Signature { params, results } = shape.signature(export.index)?.clone();
-        let debug_name = export.debug_name.clone();
-        Some(ExportedFunction { name: name.into(), params, results, debug_name })
-    });
-    functions.collect()
+    let mut functions = Vec::with_capacity(sorted.len());
+    for (name, at) in sorted.into_sorted_vec() {
+        let export = shape.exports.get(at);
+        let signature = export.and_then(|export| shape.signature(export.index));
+        if let (Some(export), Some(Signature { params, results })) = (export, signature.cloned()) {
+            let debug_name = export.debug_name.clone();
+            functions.push(ExportedFunction { name: name.into(), params, results, debug_name });
+        }
+    }
+    functions
 }
 
 /// Compiles a module. What fails is invalid, or too large for the interpreter's code.

@@ -171,3 +171,21 @@ fn trap_code(code: wasmi::TrapCode) -> TrapCode {
         Theirs::OutOfSystemMemory => TrapCode::OutOfSystemMemory,
     }
 }
+
+/// Why an instance cannot be made.
+pub(super) fn setup_failure(error: &wasmi::Error) -> Failure {
+    use wasmi::errors::{ErrorKind, InstantiationError as Instantiation};
+    match error.kind() {
+        _ if error.as_trap_code().is_some() => error.into(),
+        ErrorKind::Instantiation(Instantiation::ElementSegmentDoesNotFit { .. }) => {
+            Failure::Trap(TrapCode::TableOutOfBounds)
+        }
+        ErrorKind::Instantiation(
+            Instantiation::FailedToInstantiateMemory(_)
+            | Instantiation::FailedToInstantiateTable(_)
+            | Instantiation::TooManyMemories
+            | Instantiation::TooManyTables,
+        ) => Failure::Setup { message: alloc::format!("{error}"), limit: true },
+        _ => Failure::Setup { message: alloc::format!("{error}"), limit: false },
+    }
+}

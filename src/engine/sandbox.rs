@@ -3,7 +3,7 @@
 use super::{
     code::{Code, ExportedFunction},
     convention::{Convention, Input},
-    failure::{BadAnswer, Evidence, Failure},
+    failure::{BadAnswer, Evidence, Failure, setup_failure},
     rewrite::START_EXPORT,
     run::{Untyped, run_typed, run_untyped},
     signature::{Params, Results},
@@ -11,13 +11,13 @@ use super::{
     values::{CallValues, lift, lower, placeholder},
 };
 use crate::{
-    CallOptions, ErrorKind, HostError, TrapCode, WasmInstanceConfig, WasmValue, WasmValues,
+    CallOptions, ErrorKind, HostError, WasmInstanceConfig, WasmValue, WasmValues,
     host::{Host, PluginContext},
     schedule::{First, SLICE_FUEL},
     stats::{SlotCounts, Stop},
     sync::Arc,
 };
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
 use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
 
@@ -62,7 +62,7 @@ pub(crate) struct Sandbox<H: Host> {
     instance: Instance,
     code: Arc<Code<H>>,
     /// The exported functions, in the order of `code.functions()`.
-    pub(super) functions: Box<[Func]>,
+    pub(super) functions: Vec<Func>,
     /// The typed form of each exported function, made on first use: a `TypedFunc` of some type. Empty
     /// before that.
     typed: Vec<Option<Box<dyn Any + Send + Sync>>>,
@@ -105,9 +105,11 @@ impl<H: Host> Sandbox<H> {
         let instance = instance.map_err(|error| setup_failure(&error))?;
         store.data_mut().limiter.started();
         store.data_mut().memory = instance.get_memory(&store, "memory");
-        let functions: Option<Box<[Func]>> =
-            code.functions().iter().map(|f| instance.get_func(&store, &f.name)).collect();
-        let functions = functions.ok_or_else(|| Failure::Engine("an export is missing".into()))?;
+        let mut functions = Vec::with_capacity(code.functions().len());
+        for exported in code.functions().iter() {
+            let function = instance.get_func(&store, &exported.name);
+            functions.push(function.ok_or_else(no_such_export)?);
+        }
         Ok(Self {
             convention: None,
             typed: Vec::new(),
@@ -479,22 +481,4 @@ impl Failure {
 #[cold]
 pub(super) fn no_such_export() -> Failure {
     Failure::Engine("no such export".into())
-}
-
-/// Why an instance cannot be made.
-fn setup_failure(error: &wasmi::Error) -> Failure {
-    use wasmi::errors::{ErrorKind, InstantiationError as Instantiation};
-    match error.kind() {
-        _ if error.as_trap_code().is_some() => error.into(),
-        ErrorKind::Instantiation(Instantiation::ElementSegmentDoesNotFit { .. }) => {
-            Failure::Trap(TrapCode::TableOutOfBounds)
-        }
-        ErrorKind::Instantiation(
-            Instantiation::FailedToInstantiateMemory(_)
-            | Instantiation::FailedToInstantiateTable(_)
-            | Instantiation::TooManyMemories
-            | Instantiation::TooManyTables,
-        ) => Failure::Setup { message: format!("{error}"), limit: true },
-        _ => Failure::Setup { message: format!("{error}"), limit: false },
-    }
 }
