@@ -12,6 +12,7 @@
 # A part that fails does not stop the others.
 set -euo pipefail
 cd "$(dirname "$0")"
+. tests/tools.sh
 
 scope=all third_party=yes
 for argument in "$@"; do
@@ -87,8 +88,8 @@ devices_and_guests() {
     part "tools for devices and guests" device_tools
     together "fixtures match their sources" fixtures
     together "device: Arm Cortex-M" "device cortex-m faults"
-    together "device: AArch64, tail dispatch" "device aarch64 faults handlers"
-    together "device: AArch64, portable dispatch" "device aarch64-portable"
+    # One after the other: both are built into one file.
+    together "device: AArch64, tail and portable dispatch" "device aarch64 faults handlers; device aarch64-portable"
     together "device: AArch64, unsound build: refuses" "no_std_tests/run.sh aarch64 refuses"
     together "device: RISC-V" "device riscv32 faults"
     together "device: WebAssembly, under Node.js" "device wasm32"
@@ -294,31 +295,6 @@ readme_links() {
     [ $wrong -eq 0 ] && [ $count -gt 0 ]
 }
 
-# --- what is missing -----------------------------------------------------------------------------------------------
-
-debian_compilers() {
-    need /usr/bin/rustc rustc-web || return 1
-    need /usr/bin/cargo cargo-web || return 1
-    need "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" rust-web-src
-}
-
-# need COMMAND-OR-FILE PACKAGE
-need() {
-    present "$1" && return
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        [ -n "${updated-}" ] || apt-get update -qq
-        updated=yes
-        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2" >/dev/null
-    fi
-    present "$1" && return
-    echo "missing: $1 (Debian: apt-get install --no-install-recommends $2)" >&2
-    return 1
-}
-
-present() {
-    command -v "$1" >/dev/null || [ -f "$1" ]
-}
-
 # --- running -------------------------------------------------------------------------------------------------------
 
 # part TITLE COMMAND...
@@ -338,6 +314,7 @@ part() {
 together() {
     local number=${#waiting[@]} began
     waiting+=("$1")
+    rm -f "$target/part-$number.end"
     [ "$(jobs -rp | wc -l)" -lt 2 ] || wait -n || true
     (
         began=$SECONDS

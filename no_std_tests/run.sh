@@ -12,6 +12,7 @@
 # installed from Debian's packages when run as root.
 set -euo pipefail
 cd "$(dirname "$0")"
+. ../tests/tools.sh
 
 devices=${DEVICES_TARGET_DIR:-$PWD/../target/devices}
 ask=() file=
@@ -52,6 +53,7 @@ usage() {
 # counts instructions.
 
 cortex_m() {
+    dispatch=portable
     triple=thumbv7em-none-eabihf profile=small flags=""
     package=(cortex-m-firmware)
     command=(qemu-system-arm -machine mps2-an386 "${semihosting[@]}" "${emulated[@]}")
@@ -60,6 +62,7 @@ cortex_m() {
 }
 
 aarch64() {
+    dispatch=tail
     triple=aarch64-unknown-none profile=release flags="-C target-feature=-strict-align"
     package=(aarch64-firmware)
     command=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -m 128M "${semihosting[@]}" "${emulated[@]}")
@@ -69,10 +72,12 @@ aarch64() {
 
 aarch64_portable() {
     aarch64
+    dispatch=portable
     package+=(--features portable-dispatch)
 }
 
 riscv32() {
+    dispatch=portable
     triple=riscv32imac-unknown-none-elf profile=device flags=""
     package=(riscv32-firmware)
     command=(qemu-system-riscv32 -machine virt -bios none -m 64M "${emulated[@]}")
@@ -82,6 +87,7 @@ riscv32() {
 
 # With the toolchain that is there.
 x86_64() {
+    dispatch=tail
     triple=x86_64-unknown-linux-gnu profile=device flags=""
     package=(x86-64-firmware)
     command=()
@@ -90,10 +96,12 @@ x86_64() {
 
 x86_64_portable() {
     x86_64
+    dispatch=portable
     package+=(--features portable-dispatch)
 }
 
 wasm32() {
+    dispatch=portable
     triple=wasm32-unknown-unknown profile=device flags=""
     package=(wasm32-firmware)
     command=(node wasm32/run.mjs)
@@ -106,28 +114,24 @@ emulated=(-nographic -icount shift=0 -kernel)
 
 # --- building ------------------------------------------------------------------------------------------------------
 
-# With rustup's standard library for the target if it is there; otherwise Debian's compiler builds core and alloc.
 build() {
     local upper=${triple^^}
-    upper=${upper//-/_}
-    local cargo=(cargo) more=()
-    export "CARGO_TARGET_${upper}_RUSTFLAGS=$flags"
-    if [ $triple != x86_64-unknown-linux-gnu ] && ! rustup target list --installed 2>/dev/null | grep -qx "$triple"; then
-        debian_compilers
-        local linker=ld.lld-22
-        [ $triple != wasm32-unknown-unknown ] || linker=wasm-ld-22
-        need $linker lld-22
-        cargo=(env RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 "CARGO_TARGET_${upper}_LINKER=$linker" /usr/bin/cargo)
-        more=(-Zbuild-std=core,alloc)
-    fi
-    "${cargo[@]}" build --locked --package "${package[@]}" --profile "$profile" --target "$triple" \
-        --target-dir "$devices/$triple" "${more[@]}"
+    export "CARGO_TARGET_${upper//-/_}_RUSTFLAGS=$flags"
+    cargo_for "$triple" --package "${package[@]}" --profile "$profile" --target-dir "$devices/$triple"
 }
 
 # --- running -------------------------------------------------------------------------------------------------------
 
+# Both dispatches of a target are built into one file, the last one asked for.
 suite() {
-    run
+    local output status=0
+    output=$(run) || status=$?
+    printf '%s\n' "$output"
+    if [[ ${output%%$'\n'*} != *", $dispatch dispatch" ]]; then
+        echo "WRONG: was to be built with $dispatch dispatch"
+        return 1
+    fi
+    return $status
 }
 
 # Each mistake, by its number, and what the firmware must say last.
@@ -183,30 +187,6 @@ timed() {
     ms=$(((${EPOCHREALTIME/[.,]/} - began) / 1000))
     printf -- '--- %s: exit code %d, %d.%03d s\n' "$what" "$status" $((ms / 1000)) $((ms % 1000))
     [ "$status" -eq 0 ] || exit "$status"
-}
-
-# --- what is missing -----------------------------------------------------------------------------------------------
-
-debian_compilers() {
-    need /usr/bin/rustc rustc-web
-    need /usr/bin/cargo cargo-web
-    need "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" rust-web-src
-}
-
-# need COMMAND-OR-FILE PACKAGE
-need() {
-    present "$1" && return
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$2" >/dev/null
-    fi
-    present "$1" && return
-    echo "missing: $1 (Debian: apt-get install --no-install-recommends $2)" >&2
-    return 1
-}
-
-present() {
-    command -v "$1" >/dev/null || [ -f "$1" ]
 }
 
 main "$@"

@@ -4,11 +4,10 @@
 #   size.sh            builds and runs both, and fails where the budget or the figures of size.txt are exceeded
 #   size.sh --record   writes size.txt anew; the budget must hold even then
 #
-# For thumbv7em-none-eabihf at `opt-level = "s"` and fat LTO, in QEMU. With rustup's target if that is installed,
-# otherwise with Debian's compiler: apt-get install --no-install-recommends rustc-web cargo-web rust-web-src lld-22
-# llvm-22 qemu-system-arm
+# For thumbv7em-none-eabihf at `opt-level = "s"` and fat LTO, in QEMU.
 set -euo pipefail
 cd "$(dirname "$0")"
+. ../tests/tools.sh
 
 triple=thumbv7em-none-eabihf
 # The budget in bytes: heap that registry and plugin hold after the first call, and at most while loading.
@@ -42,42 +41,15 @@ main() {
 }
 
 tools() {
-    local missing=no
     need llvm-readelf-22 llvm-22
     need qemu-system-arm qemu-system-arm
-    if ! has_rustup_target; then
-        need /usr/bin/rustc rustc-web
-        need /usr/bin/cargo cargo-web
-        need ld.lld-22 lld-22
-        need "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library/core/src/lib.rs" rust-web-src
-    fi
-    [ $missing = no ] || exit 1
-}
-
-# need COMMAND-OR-FILE PACKAGE
-need() {
-    if ! command -v "$1" >/dev/null && ! [ -e "$1" ]; then
-        echo "missing: $1 (Debian: apt-get install --no-install-recommends $2)" >&2
-        missing=yes
-    fi
-}
-
-has_rustup_target() {
-    rustup target list --installed 2>/dev/null | grep -qx $triple
 }
 
 build() {
     # SHA-256 in a loop instead of unrolled: a fifth of the code.
     export CARGO_TARGET_THUMBV7EM_NONE_EABIHF_RUSTFLAGS='--cfg sha2_backend_soft="compact"'
-    local build=(build --locked --profile small -p minimal-raw -p minimal-runtime --target $triple --target-dir "$target")
-    if has_rustup_target; then
-        compiler=$(rustc -V)
-        cargo "${build[@]}"
-    else
-        compiler=$(/usr/bin/rustc -V)
-        RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_THUMBV7EM_NONE_EABIHF_LINKER=ld.lld-22 \
-            /usr/bin/cargo "${build[@]}" -Zbuild-std=core,alloc
-    fi
+    compiler=$(compiler_for $triple)
+    cargo_for $triple --profile small -p minimal-raw -p minimal-runtime --target-dir "$target"
 }
 
 # measure FIRMWARE

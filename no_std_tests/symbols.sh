@@ -9,6 +9,7 @@
 # interpreter in it. Exit code 1 if anything is not as it should be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/tools.sh
 
 readonly targets='aarch64-apple-ios aarch64-unknown-none x86_64-unknown-none thumbv7em-none-eabihf
     riscv32imac-unknown-none-elf'
@@ -56,13 +57,8 @@ check_target() {
 }
 
 build() {
-    local command=(build --locked --profile archive --package staticlib --manifest-path no_std_tests/Cargo.toml
-        --target-dir "$target_dir" --target "$1")
-    if rustup target list --installed 2>/dev/null | grep -qx "$1"; then
-        cargo "${command[@]}"
-    else
-        RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "${command[@]}" -Zbuild-std=core,alloc
-    fi
+    cargo_for "$1" --profile archive --package staticlib --manifest-path no_std_tests/Cargo.toml \
+        --target-dir "$target_dir"
 }
 
 # check_symbols FILE [ALSO-ALLOWED]

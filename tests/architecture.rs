@@ -300,3 +300,18 @@ mod tests { todo!() }"##;
         assert_eq!(tests, for_tests_only, "src/{}", source.path);
     }
 }
+
+#[test]
+fn dispatch_is_taken_for_portable_exactly_where_the_manifest_makes_it_so() {
+    let read = |file: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        fs::read_to_string(path).unwrap().split_whitespace().collect::<String>()
+    };
+    let manifest = read("Cargo.toml");
+    let (before, after) = manifest.split_once("dependencies]wasmi={").unwrap();
+    assert!(after.contains("portable-dispatch"), "{after}");
+    let (_, condition) = before.rsplit_once("[target.'cfg(").unwrap();
+    let condition = condition.strip_suffix(")'.").unwrap();
+    let expected = format!("cfg!(any(feature=\"portable-dispatch\",{condition}))");
+    assert!(read("src/engine/dispatch.rs").contains(&expected), "{expected}");
+}

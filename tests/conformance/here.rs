@@ -17,6 +17,10 @@ impl Device for Here {
         println!("{line}");
     }
 
+    fn has_std(&self) -> bool {
+        true
+    }
+
     fn clock(&self) -> Option<fn() -> u64> {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         Some(|| u64::try_from(START.elapsed().as_micros()).unwrap_or(u64::MAX))

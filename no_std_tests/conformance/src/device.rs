@@ -22,8 +22,10 @@ pub trait Device {
         None
     }
 
-    /// Begins a new peak of [`heap`](Self::heap) at what is allocated now.
-    fn reset_heap_peak(&mut self) {}
+    /// Whether the library is built with the feature `std`, and so has a clock of its own.
+    fn has_std(&self) -> bool {
+        false
+    }
 
     /// Where the native stack lies, if it may be painted: nothing else lies there, and no other
     /// thread or interrupt handler uses it while the suite runs.

@@ -12,7 +12,7 @@ pub struct HeapUse {
     pub allocations: usize,
     /// Bytes allocated and not yet released, as asked for.
     pub live_bytes: usize,
-    /// The most `live_bytes` has been since the start or the last reset; 0 if that is not known.
+    /// The most `live_bytes` has been since the start; 0 if that is not known.
     pub peak_bytes: usize,
 }
 
@@ -44,11 +44,6 @@ impl<A> CountingHeap<A> {
             live_bytes: self.live.load(Relaxed),
             peak_bytes: self.peak.load(Relaxed),
         }
-    }
-
-    /// Begins a new peak at what is allocated now.
-    pub fn reset_peak(&self) {
-        self.peak.store(self.live.load(Relaxed), Relaxed);
     }
 
     fn count(&self, added: usize, released: usize) {

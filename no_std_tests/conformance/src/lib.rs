@@ -34,7 +34,7 @@ pub use crate::{
     transcript::transcript,
 };
 
-use crate::check::Check;
+use crate::{check::Check, checks::Group};
 use wasm_runtime::WasmPluginRegistry;
 
 /// Runs every check on `device` and prints a line for each, what the device measured, and last
@@ -61,9 +61,13 @@ pub fn run(device: &mut dyn Device) -> Outcome {
     }
     device.print(format_args!("ran fixtures: {}", FIXTURES.len()));
     let mut stack_bytes = 0;
-    for (group, checks) in checks::GROUPS {
+    for Group { name: group, checks, needs } in checks::GROUPS {
         // Some checks paint the stack again.
         stack_bytes = device.stack().map_or(0, |stack| stack.peak_bytes()).max(stack_bytes);
+        if let Some((what, _)) = needs.filter(|(_, has)| !has(device)) {
+            device.print(format_args!("NOT RUN {group}: {}, for want of {what}", checks.len()));
+            continue;
+        }
         for Check { name, run } in *checks {
             let result = run(device);
             count(device, group, name, result);

@@ -64,13 +64,11 @@ pub fn registry() -> Result<WasmPluginRegistry> {
     Ok(registry)
 }
 
-/// The same with the device's clock, if it has one.
-pub fn clocked_registry(device: &dyn Device) -> Result<Option<WasmPluginRegistry>> {
-    let Some(now_us) = device.clock() else {
-        return Ok(None);
-    };
+/// A registry with the device's clock, and no rows.
+pub fn clocked_registry(device: &dyn Device) -> Result<WasmPluginRegistry> {
+    let now_us = some("a clock", device.clock())?;
     let builder = WasmPluginRegistry::builder().functions(functions()?).clock(DeviceClock(now_us));
-    Ok(Some(builder.build()?))
+    Ok(builder.build()?)
 }
 
 /// A fixture, loaded under its own name.

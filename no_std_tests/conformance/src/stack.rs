@@ -47,9 +47,4 @@ impl Stack {
         let lowest = (self.low..self.high).step_by(4).find(unpainted).unwrap_or(self.high);
         self.high - lowest
     }
-
-    /// The bytes of the whole stack.
-    pub const fn size_bytes(&self) -> usize {
-        self.high - self.low
-    }
 }

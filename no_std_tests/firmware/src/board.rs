@@ -96,10 +96,6 @@ impl<B: Board> Device for Running<B> {
         Some(HEAP.used())
     }
 
-    fn reset_heap_peak(&mut self) {
-        HEAP.reset_peak();
-    }
-
     fn stack(&self) -> Option<Stack> {
         Some(self.stack)
     }

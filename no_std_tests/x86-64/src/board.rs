@@ -45,7 +45,7 @@ impl Board for Program {
     const NAME: &'static str = if cfg!(feature = "portable-dispatch") {
         "x86-64, freestanding, portable dispatch"
     } else {
-        "x86-64, freestanding, wasmi's own choice of dispatch"
+        "x86-64, freestanding, tail dispatch"
     };
     // ret
     const RETURN: [u8; 4] = [0xc3; 4];

@@ -1,4 +1,4 @@
-//! A warm call allocates nothing, and everything comes back. Where the device counts.
+//! A warm call allocates nothing, and everything comes back.
 
 use crate::{
     Device, HeapUse,
@@ -78,16 +78,12 @@ fn loading_and_unloading_leaves_the_heap_where_it_was(device: &mut dyn Device) -
     let registry = registry()?;
     for fixture in ["counter", "kernels", "echo", "externref", "row_validator"] {
         leaves_nothing(device, fixture, || {
-            registry.load(fixture, wasm(fixture)?, bare_but_granted(fixture))?;
+            registry.load(fixture, wasm(fixture)?, granted())?;
             registry.unload(fixture)?;
             Ok(())
         })?;
     }
     Ok(())
-}
-
-fn bare_but_granted(fixture: &str) -> wasm_runtime::WasmInstanceConfig {
-    if fixture == "row_validator" { granted() } else { bare() }
 }
 
 fn a_load_that_fails_leaves_the_heap_where_it_was(device: &mut dyn Device) -> Result {

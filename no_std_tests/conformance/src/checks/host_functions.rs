@@ -4,10 +4,10 @@ use crate::{
     Device,
     check::{Result, checks, same, some, that},
     probe::{ORDINARY, Probe, WILD},
-    setup::granted,
+    setup::{alone, call_i32, granted, with_fuel},
 };
 use alloc::{string::ToString, vec, vec::Vec};
-use wasm_runtime::{MetricKind, WasmInstanceConfig, WasmValue};
+use wasm_runtime::{MetricKind, WasmValue};
 
 checks![
     each_succeeds_and_leaves_what_it_says,
@@ -112,9 +112,8 @@ fn a_write_is_in_the_table_and_a_metric_in_the_tenant_s(_: &mut dyn Device) -> R
 }
 
 fn a_tenant_has_256_series_and_one_more_answers_minus_5(_: &mut dyn Device) -> Result {
-    let config = WasmInstanceConfig { ..crate::setup::with_fuel(30_000_000) };
-    let (registry, plugin) = crate::setup::alone("misbehaving/metric_flood", config)?;
-    let refused = crate::setup::call_i32(&plugin, "flood", &[300])?;
+    let (registry, plugin) = alone("misbehaving/metric_flood", with_fuel(30_000_000))?;
+    let refused = call_i32(&plugin, "flood", &[300])?;
     same("refused", refused, 300 - 256)?;
     same("series", registry.host().metrics("default").len(), 256)
 }

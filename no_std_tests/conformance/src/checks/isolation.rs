@@ -2,7 +2,7 @@
 
 use crate::{
     Device,
-    check::{Result, checks, error, same, some},
+    check::{Result, checks, error, same, some, that},
     fixtures::FIXTURES,
     setup::{bare, call_i32, granted, i32s, load_as, registry, try_call},
 };
@@ -68,7 +68,7 @@ fn what_misbehaves_is_an_error_and_another_tenant_goes_on(_: &mut dyn Device) ->
             registry.unload(fixture.name)?;
         }
     }
-    crate::check::that("most of that failed", failed > 40)?;
+    that("most of that failed", failed > 40)?;
     same("the innocent's traps", innocent.stats().trap_count, 0)
 }
 
@@ -80,7 +80,7 @@ fn a_plugin_calls_another_on_its_own_budget(_: &mut dyn Device) -> Result {
     same("answer", answer.as_slice(), b"all is well")?;
     let echo = some("echo", registry.get("echo"))?;
     let (callee, all) = (echo.stats().total_fuel_consumed, caller.stats().total_fuel_consumed);
-    crate::check::that("the caller pays", callee > 0 && all > callee)?;
+    that("the caller pays", callee > 0 && all > callee)?;
     let stranger = load_as(&registry, "stranger", "caller", of_tenant("stranger"))?;
     let refused = error("stranger", stranger.call_bytes("relay", b"echo\0copy\0x"))?;
     same("status", refused.guest_status(), Some(-2))
@@ -114,11 +114,8 @@ fn tenants_on_one_core_get_their_shares(_: &mut dyn Device) -> Result {
         }
     }
     let spent: Vec<_> = plugins.iter().map(|p| p.stats().total_fuel_consumed).collect();
-    let &[light, heavy] = spent.as_slice() else { return Ok(()) };
-    crate::check::that(
-        format_args!("{heavy} is three times {light}"),
-        heavy.abs_diff(3 * light) * 20 < heavy,
-    )
+    let &[light, heavy] = some("two tenants", spent.first_chunk())?;
+    that(format_args!("{heavy} is three times {light}"), heavy.abs_diff(3 * light) * 20 < heavy)
 }
 
 fn an_unloaded_plugin_is_gone(_: &mut dyn Device) -> Result {

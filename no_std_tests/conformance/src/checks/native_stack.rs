@@ -1,9 +1,8 @@
 //! However long a guest runs, the native stack's high-water mark stays where a short run leaves it.
-//! Where the stack can be painted.
 
 use crate::{
     Device, Stack,
-    check::{Result, checks, error, same, that},
+    check::{Result, checks, error, same, some, that},
     probe::{ORDINARY, Probe},
     setup::{Plugin, alone, granted, i32s, try_call},
 };
@@ -48,7 +47,7 @@ fn stays(what: impl core::fmt::Display, long: usize, short: usize) -> Result {
 }
 
 fn a_loop_of_a_million_turns_leaves_the_mark_where_ten_leave_it(device: &mut dyn Device) -> Result {
-    let Some(stack) = device.stack() else { return Ok(()) };
+    let stack = some("a stack", device.stack())?;
     let (_registry, plugin) = alone("kernels", rich())?;
     same_mark(stack, &plugin, "spin", 10, 1_000_000)?;
     let [some, more] = [100_000, 1_000_000].map(|turns| mark(stack, &plugin, "spin", &[turns]));
@@ -60,7 +59,7 @@ fn a_loop_of_a_million_turns_leaves_the_mark_where_ten_leave_it(device: &mut dyn
 }
 
 fn ten_thousand_turns_of_every_family_of_operators_leave_it_too(device: &mut dyn Device) -> Result {
-    let Some(stack) = device.stack() else { return Ok(()) };
+    let stack = some("a stack", device.stack())?;
     for (fixture, families) in [("dispatch_check", 36), ("dispatch_check_simd", 9)] {
         let (_registry, plugin) = alone(fixture, rich())?;
         let functions: Vec<_> = plugin.functions().collect();
@@ -73,7 +72,7 @@ fn ten_thousand_turns_of_every_family_of_operators_leave_it_too(device: &mut dyn
 }
 
 fn ten_thousand_calls_of_every_host_function_leave_it_too(device: &mut dyn Device) -> Result {
-    let Some(stack) = device.stack() else { return Ok(()) };
+    let stack = some("a stack", device.stack())?;
     let probe = Probe::new(rich())?;
     for call in ORDINARY.iter().filter(|call| call.function != "soch_delete") {
         let often = probe.often(call);
@@ -94,7 +93,7 @@ fn ten_thousand_calls_of_every_host_function_leave_it_too(device: &mut dyn Devic
 const SLICE_BYTES: usize = 64 << 10;
 
 fn growing_without_end_stays_within_what_a_slice_takes(device: &mut dyn Device) -> Result {
-    let Some(stack) = device.stack() else { return Ok(()) };
+    let stack = some("a stack", device.stack())?;
     for fixture in ["misbehaving/memory_grower", "misbehaving/table_grower"] {
         let (_registry, plugin) = alone(fixture, rich())?;
         let short = mark(stack, &plugin, "grow_zero", &[10])?;
@@ -108,7 +107,7 @@ fn growing_without_end_stays_within_what_a_slice_takes(device: &mut dyn Device) 
 }
 
 fn endless_recursion_ends_on_the_guest_s_own_stack(device: &mut dyn Device) -> Result {
-    let Some(stack) = device.stack() else { return Ok(()) };
+    let stack = some("a stack", device.stack())?;
     let (_registry, plugin) = alone("misbehaving/deep_recursion", granted())?;
     let short = mark(stack, &plugin, "depth", &[1])?;
     let long = mark(stack, &plugin, "depth", &[900])?;

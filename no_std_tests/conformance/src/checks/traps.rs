@@ -5,6 +5,7 @@ use crate::{
     check::{Result, checks, error, same, some, that},
     setup::{alone, call_i32, granted, try_call},
 };
+use alloc::string::ToString;
 use wasm_runtime::{DenyPolicy, ErrorKind, Fault, TrapCode, WasmInstanceConfig, WasmPluginState};
 
 checks![
@@ -42,12 +43,16 @@ fn every_trap_is_told_by_its_code(_: &mut dyn Device) -> Result {
     ];
     let (_registry, plugin) = alone("misbehaving/traps", granted())?;
     same("cases", plugin.functions().count(), cases.len() + 1)?;
-    for (function, code) in cases {
+    for (count, (function, code)) in (1..).zip(cases) {
         let trap = error(function, try_call(&plugin, function, &[]))?;
+        let text = trap.to_string();
+        that(&text, text.contains(function) && text.contains(&code.to_string()))?;
         same(function, (trap.kind(), trap.trap_code()), (ErrorKind::Trap, Some(code)))?;
         same(function, trap.fault(), Fault::Guest)?;
         same(function, call_i32(&plugin, "ping", &[])?, 1)?;
         same(function, plugin.state(), WasmPluginState::Ready)?;
+        let stats = plugin.stats();
+        same(function, (stats.trap_count, stats.sandboxes_started), (count, count + 1))?;
     }
     Ok(())
 }
