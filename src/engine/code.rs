@@ -3,8 +3,8 @@
 use super::{
     CallLimits, costs,
     inspect::{Care, Shape, Signature, inspect, invalid},
+    link::HostBody,
     rewrite::{START_EXPORT, rewrite},
-    store::StoreData,
 };
 use crate::{
     CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
@@ -14,7 +14,7 @@ use crate::{
     value::TypeList,
 };
 use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, format, vec::Vec};
-use wasmi::{CompilationMode, Config, Engine, Linker, Module};
+use wasmi::{CompilationMode, Config, Engine, Module};
 
 /// A compiled module and what it is linked to: all that its sandboxes share.
 ///
@@ -23,11 +23,17 @@ use wasmi::{CompilationMode, Config, Engine, Linker, Module};
 pub(crate) struct Code<H: Host> {
     pub(super) engine: Engine,
     pub(super) module: Module,
-    pub(super) linker: Linker<StoreData<H>>,
     pub(super) has_start: bool,
     care: Care,
     functions: Arc<[ExportedFunction]>,
-    /// For each function of the registry's table, whether it imports it.
+    linked: Linked<H>,
+}
+
+/// What a module's imports are.
+struct Linked<H: Host> {
+    /// The functions, one for each import, in its order.
+    functions: Vec<(HostBody<H>, FunctionSpec)>,
+    /// For each function of the registry's table, whether it is imported.
     imports: Box<[bool]>,
 }
 
@@ -51,7 +57,7 @@ impl<H: Host> Code<H> {
     ) -> Result<Self, Error> {
         let shape = inspect(wasm, config)?;
         let engine = Engine::new(&engine_config(config));
-        let (linker, imports) = link(&engine, &shape, config, table, audited)?;
+        let linked = link(&shape, config, table, audited)?;
         let given = wasm;
         let wasm = rewrite(given, &shape)?;
         if matches!(wasm, Cow::Owned(_)) {
@@ -62,11 +68,10 @@ impl<H: Host> Code<H> {
         Ok(Self {
             engine,
             module,
-            linker,
             has_start: shape.start.is_some(),
             care: shape.care,
             functions: exported_functions(&shape).into(),
-            imports,
+            linked,
         })
     }
 
@@ -85,9 +90,14 @@ impl<H: Host> Code<H> {
         !self.care.tail_calls_unknown
     }
 
+    /// The functions that it imports, one for each import, in its order.
+    pub(super) fn linked(&self) -> &[(HostBody<H>, FunctionSpec)] {
+        &self.linked.functions
+    }
+
     /// For each function of the registry's table, whether it imports it.
     pub(crate) fn imports(&self) -> &[bool] {
-        &self.imports
+        &self.linked.imports
     }
 
     /// The exported functions, sorted by name.
@@ -159,20 +169,14 @@ pub(super) fn position<H: Host>(
     table.iter().position(|function| &*function.module == module && &*function.name == name)
 }
 
-/// The functions that a module imports, and for each of the table's whether it is one of them.
-type Linked<H> = (Linker<StoreData<H>>, Box<[bool]>);
-
 fn link<H: Host>(
-    engine: &Engine,
     shape: &Shape,
     config: &WasmInstanceConfig,
     table: &HostFunctions<H>,
     audited: bool,
 ) -> Result<Linked<H>, Error> {
-    let mut linker = Linker::new(engine);
+    let mut functions = Vec::with_capacity(shape.imports.len());
     let mut imports: Box<[bool]> = table.iter().map(|_| false).collect();
-    // A module may import the same function more than once.
-    linker.allow_shadowing(true);
     for import in &shape.imports {
         if let Some(refusal) = refused_import(shape, import, table) {
             return Err(refusal);
@@ -190,14 +194,11 @@ fn link<H: Host>(
             granted: function.checks_grant || function.grant.is_possible(config),
             audited,
         };
-        function
-            .body
-            .link(&mut linker, &import.module, &import.name, spec)
-            .map_err(|error| invalid(&error))?;
+        functions.push((Arc::clone(&function.body), spec));
     }
     match reserved_export(shape) {
         Some(refusal) => Err(refusal),
-        None => Ok((linker, imports)),
+        None => Ok(Linked { functions, imports }),
     }
 }
 

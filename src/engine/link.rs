@@ -6,9 +6,8 @@ use crate::{
     host::{FunctionSpec, Host, HostCall, HostError, Opened, PendingCall, Range, STOPPED},
     sync::Arc,
 };
-use alloc::boxed::Box;
 use core::marker::PhantomData;
-use wasmi::{AsContextMut, Caller, F32, F64, Linker, StoreContextMut, Val};
+use wasmi::{AsContextMut, Caller, F32, F64, Func, Store, StoreContextMut, Val};
 
 /// A type that a host function can take.
 ///
@@ -108,25 +107,20 @@ pub trait IntoHostFunction<H: Host, P, R>: Send + Sync + 'static {
 
 /// A host function of any signature.
 #[doc(hidden)]
-pub type HostBody<H> = Box<dyn Link<H>>;
+pub type HostBody<H> = Arc<dyn Link<H>>;
 
-/// What can be linked into a plugin.
+/// What can be an import of a plugin.
 #[doc(hidden)]
 #[allow(private_interfaces)]
 pub trait Link<H: Host>: Send + Sync {
     fn params(&self) -> &'static [ValueType];
     fn results(&self) -> &'static [ValueType];
-    fn link(
-        &self,
-        linker: &mut Linker<StoreData<H>>,
-        module: &str,
-        name: &str,
-        spec: FunctionSpec,
-    ) -> Result<(), wasmi::errors::LinkerError>;
+    /// The function as `store` has it: what its module imports.
+    fn link(self: Arc<Self>, store: &mut Store<StoreData<H>>, spec: FunctionSpec) -> Func;
 }
 
 /// A closure with the signature it was defined with.
-struct Body<F, P, R>(Arc<F>, PhantomData<fn(P) -> R>);
+struct Body<F, P, R>(F, PhantomData<fn(P) -> R>);
 
 macro_rules! impl_into_host_function {
     ($($param:ident)*) => {
@@ -140,7 +134,7 @@ macro_rules! impl_into_host_function {
             $($param: HostParam,)*
         {
             fn into_body(self) -> HostBody<H> {
-                Box::new(Body(Arc::new(self), PhantomData::<fn(($($param,)*)) -> R>))
+                Arc::new(Body(self, PhantomData::<fn(($($param,)*)) -> R>))
             }
         }
 
@@ -163,24 +157,15 @@ macro_rules! impl_into_host_function {
             }
 
             #[allow(non_snake_case)]
-            fn link(
-                &self,
-                linker: &mut Linker<StoreData<H>>,
-                module: &str,
-                name: &str,
-                spec: FunctionSpec,
-            ) -> Result<(), wasmi::errors::LinkerError> {
-                let function = Arc::clone(&self.0);
-                linker.func_wrap(
-                    module,
-                    name,
+            fn link(self: Arc<Self>, store: &mut Store<StoreData<H>>, spec: FunctionSpec) -> Func {
+                Func::wrap(
+                    store,
                     move |mut caller: Caller<'_, StoreData<H>>, $($param: $param),*|
                         -> Result<R, wasmi::Error>
                     {
-                        enter(caller.as_context_mut(), &spec, |call| function(call, $($param),*))
+                        enter(caller.as_context_mut(), &spec, |call| (self.0)(call, $($param),*))
                     },
-                )?;
-                Ok(())
+                )
             }
         }
     };

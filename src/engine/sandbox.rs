@@ -101,7 +101,11 @@ impl<H: Host> Sandbox<H> {
         let data = StoreData::new(Arc::clone(context), Arc::clone(counts));
         let mut store = Store::new(&code.engine, data);
         store.limiter(|data| &mut data.limiter);
-        let instance = code.linker.instantiate_and_start(&mut store, &code.module);
+        let mut imports = Vec::with_capacity(code.linked().len());
+        for (function, spec) in code.linked() {
+            imports.push(Extern::Func(Arc::clone(function).link(&mut store, *spec)));
+        }
+        let instance = Instance::new(&mut store, &code.module, &imports);
         let instance = instance.map_err(|error| setup_failure(&error))?;
         store.data_mut().limiter.started();
         store.data_mut().memory = instance.get_memory(&store, "memory");

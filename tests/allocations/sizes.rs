@@ -42,7 +42,9 @@ fn an_idle_plugin_of_one_page_costs_little_more_than_its_page() {
     let print = |name: &str, sizes: &Sizes| {
         let Sizes { module, code, sandbox, stack, further } = sizes;
         println!("{name}, a module of {module} bytes:");
-        println!("  loaded, no sandbox   {code:>8}  (code, linker, names, configuration, 4 slots)");
+        println!(
+            "  loaded, no sandbox   {code:>8}  (code, imports, names, configuration, 4 slots)"
+        );
         println!("  the first sandbox    {sandbox:>8}  ({} besides its memory)", sandbox % PAGE);
         println!("  its first call       {stack:>8}  (the value stack, the resolved function)");
         println!("  each further sandbox {further:>8}");
