@@ -110,7 +110,8 @@ wasm32() {
 }
 
 semihosting=(-semihosting-config enable=on,target=native)
-emulated=(-nographic -icount shift=0 -kernel)
+# No network card: QEMU would look for a ROM of one, which is in a package of its own.
+emulated=(-nographic -nic none -icount shift=0 -kernel)
 
 # --- building ------------------------------------------------------------------------------------------------------
 

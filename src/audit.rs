@@ -48,6 +48,10 @@ pub enum AuditDecision {
     Load,
     /// A plugin was unloaded.
     Unload,
+    /// A plugin was put in quarantine; the function and the resource say what failed last.
+    Quarantine,
+    /// A plugin came out of quarantine: the resource says how.
+    Revive,
 }
 
 /// One decision. Names are cut after 40 bytes.
@@ -134,15 +138,25 @@ impl fmt::Display for AuditRecord {
     }
 }
 
-/// What is to be recorded.
-pub(crate) struct AuditEntry<'a> {
-    pub(crate) decision: AuditDecision,
-    pub(crate) tenant: &'a str,
-    pub(crate) plugin: &'a str,
-    pub(crate) function: &'a str,
-    pub(crate) resource: &'a str,
-    pub(crate) status: i32,
-    pub(crate) fuel: u64,
+/// Something that happened to a plugin, as [`Host::event`](crate::Host::event) is told. The same goes
+/// to the audit ring: the fields are those of an [`AuditRecord`], and names are whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PluginEvent<'a> {
+    /// What happened.
+    pub decision: AuditDecision,
+    /// The tenant of the plugin.
+    pub tenant: &'a str,
+    /// The plugin.
+    pub plugin: &'a str,
+    /// The function that it is about, or empty: see [`AuditRecord::function`].
+    pub function: &'a str,
+    /// What else it is about, or empty: see [`AuditRecord::resource`].
+    pub resource: &'a str,
+    /// See [`AuditRecord::status`].
+    pub status: i32,
+    /// The fuel that was spent: see [`AuditRecord::fuel`].
+    pub fuel: u64,
 }
 
 /// The last 64 decisions of a registry, until someone takes them.
@@ -175,7 +189,7 @@ pub struct AuditLog {
     overwritten: AtomicU64,
 }
 
-type Write = fn(&AuditLog, &AuditEntry<'_>, Option<&dyn Timer>);
+type Write = fn(&AuditLog, &PluginEvent<'_>, Option<&dyn Timer>);
 
 #[derive(Debug, Default)]
 struct Ring {
@@ -226,11 +240,11 @@ impl AuditLog {
 
     /// Records a decision, or drops it. Never waits.
     #[cold]
-    pub(crate) fn push(&self, entry: &AuditEntry<'_>, clock: Option<&dyn Timer>) {
+    pub(crate) fn push(&self, entry: &PluginEvent<'_>, clock: Option<&dyn Timer>) {
         (self.write)(self, entry, clock);
     }
 
-    fn write(&self, entry: &AuditEntry<'_>, clock: Option<&dyn Timer>) {
+    fn write(&self, entry: &PluginEvent<'_>, clock: Option<&dyn Timer>) {
         let Some(ring) = &self.ring else {
             return;
         };
@@ -274,7 +288,7 @@ impl Recorded {
     }
 }
 
-impl AuditEntry<'_> {
+impl PluginEvent<'_> {
     fn record(&self, sequence: u64, time_us: Option<u64>) -> AuditRecord {
         AuditRecord {
             sequence,
@@ -302,8 +316,8 @@ mod tests {
     use super::*;
     use alloc::{format, vec::Vec};
 
-    fn entry(status: i32) -> AuditEntry<'static> {
-        AuditEntry {
+    fn entry(status: i32) -> PluginEvent<'static> {
+        PluginEvent {
             decision: AuditDecision::Denial,
             tenant: "tenant",
             plugin: "a name that is longer than forty bytes can be",

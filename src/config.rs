@@ -1,6 +1,6 @@
 //! How one plugin is to be run.
 
-use crate::{ModuleLimits, WasmPluginCapabilities};
+use crate::{ModuleLimits, QuarantinePolicy, WasmPluginCapabilities};
 use alloc::{
     string::{String, ToString},
     vec::Vec,
@@ -46,6 +46,8 @@ pub struct WasmInstanceConfig {
     /// Fuel over all calls until [`refuel`](crate::WasmPluginInstance::refuel). Default: no such
     /// budget.
     pub fuel_budget: Option<u64>,
+    /// When the plugin is put in quarantine for failing again and again. Default: never.
+    pub quarantine: Option<QuarantinePolicy>,
     /// The SHA-256 the module must have. Default: any.
     pub expected_sha256: Option<[u8; 32]>,
     /// When code is compiled. Default: at load.
@@ -69,6 +71,7 @@ impl Default for WasmInstanceConfig {
             reset: ResetPolicy::OnTrap,
             on_denied: DenyPolicy::Status,
             fuel_budget: None,
+            quarantine: None,
             expected_sha256: None,
             compilation: Compilation::Eager,
             limits: ModuleLimits::default(),

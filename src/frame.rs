@@ -384,6 +384,16 @@ impl<H: Host> Frame<H> {
                 _ => self.plugin.export_at(self.plan.index),
             };
             self.plugin.record_failure(function, spent, failure, recorded);
+            let limits = match phase {
+                Phase::Starting if !sandbox.is_nested() => self.plugin.limits(),
+                _ => &self.plan.limits,
+            };
+            // A deadline goes on while the host leaves the call alone.
+            if !matches!(failure, Failure::Deadline) {
+                self.plugin.went_wrong(function, failure, limits, sandbox.counts());
+            }
+        } else {
+            self.plugin.went_well(sandbox.counts());
         }
         if let Some(told) = told {
             told.set_to(Some(sandbox.recorded()));

@@ -1,7 +1,7 @@
 //! A typed handle on one function of a plugin: the hot path.
 
 use crate::{
-    CallOptions, Error, PluginLease, WasmPluginInstance,
+    CallOptions, Error, ErrorKind, PluginLease, WasmPluginInstance,
     engine::{Params, Results, Sandbox},
     host::Host,
     report,
@@ -27,8 +27,8 @@ impl<H: Host> WasmPluginInstance<H> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::FunctionNotFound`](crate::ErrorKind::FunctionNotFound);
-    /// [`ErrorKind::SignatureMismatch`](crate::ErrorKind::SignatureMismatch), naming both
+    /// [`ErrorKind::FunctionNotFound`];
+    /// [`ErrorKind::SignatureMismatch`], naming both
     /// signatures.
     pub fn function<P: Params, R: Results>(
         self: &Arc<Self>,
@@ -56,6 +56,22 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
         self.plugin.in_any_sandbox(|sandbox| self.run(sandbox, params))
     }
 
+    /// Calls the function, as [`call`](Self::call) does; returns `fallback` at once if the plugin is in
+    /// quarantine. That allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), but for
+    /// [`ErrorKind::Quarantined`].
+    #[inline]
+    pub fn call_or(&self, params: P, fallback: R) -> Result<R, Error> {
+        match self.plugin.try_visit() {
+            Ok(mut visit) => self.run(visit.sandbox()?, params),
+            Err(ErrorKind::Quarantined) => Ok(fallback),
+            Err(kind) => Err(self.plugin.unavailable(kind)),
+        }
+    }
+
     /// Calls the function under limits that `options` may narrow.
     ///
     /// # Errors
@@ -75,7 +91,7 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     /// # Errors
     ///
     /// As [`call`](Self::call);
-    /// [`ErrorKind::SignatureMismatch`](crate::ErrorKind::SignatureMismatch) if the lease is on
+    /// [`ErrorKind::SignatureMismatch`] if the lease is on
     /// another plugin.
     #[inline]
     pub fn call_in(&self, lease: &mut PluginLease<'_, H>, params: P) -> Result<R, Error> {

@@ -9,6 +9,7 @@
 //!   [`PluginLease`].
 //! - Stay in charge: [`PluginCall`] runs a call piece by piece, [`Scheduler`] many of them on one core,
 //!   [`CancelToken`] stops one.
+//! - Leave one alone that fails again and again: [`QuarantinePolicy`].
 //! - Say what a plugin may do: [`WasmInstanceConfig`], [`WasmPluginCapabilities`],
 //!   [`ModuleLimits`].
 //! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions
@@ -36,6 +37,7 @@ mod budget;
 mod cancel;
 mod capabilities;
 mod clock;
+mod condition;
 mod config;
 mod embedded;
 mod engine;
@@ -57,6 +59,7 @@ mod plugin;
 mod plugin_call;
 mod pool;
 mod prometheus;
+mod quarantine;
 mod registry;
 mod report;
 mod schedule;
@@ -70,7 +73,7 @@ mod value;
 
 pub use crate::{
     admission::{AdmissionReport, AdmittedFunction, AdmittedImport},
-    audit::{AuditDecision, AuditLevel, AuditLog, AuditRecord},
+    audit::{AuditDecision, AuditLevel, AuditLog, AuditRecord, PluginEvent},
     cancel::CancelToken,
     capabilities::{Grant, WasmPluginCapabilities},
     clock::Clock,
@@ -91,6 +94,7 @@ pub use crate::{
     },
     plugin::WasmPluginInstance,
     plugin_call::{PluginCall, Progress},
+    quarantine::{Quarantine, QuarantineEnd, QuarantinePolicy},
     registry::{RegistryBuilder, WasmPluginRegistry},
     scheduler::{CallId, Scheduler, Turn},
     state::WasmPluginState,

@@ -87,6 +87,7 @@ impl<H: Host> WasmPluginInstance<H> {
 fn unavailable(kind: ErrorKind, trap: Option<TrapCode>) -> NestedFailure {
     match kind {
         ErrorKind::Busy => NestedFailure::BUSY,
+        ErrorKind::Quarantined => NestedFailure::QUARANTINED,
         ErrorKind::Unloaded | ErrorKind::NotReady => NestedFailure::NotFound,
         ErrorKind::OutOfFuel | ErrorKind::Deadline => NestedFailure::BUDGET,
         _ => NestedFailure::trapped(trap.map_or(0, TrapCode::code)),

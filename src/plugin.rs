@@ -1,5 +1,6 @@
 //! One loaded plugin: its state, its calls, its statistics.
 
+mod quarantine;
 mod recording;
 mod sandboxes;
 mod spending;
@@ -10,16 +11,18 @@ pub(crate) use self::sandboxes::Visit;
 use crate::{
     AuditLevel, CallOptions, Error, ErrorKind, PluginLease, ValueType, WasmInstanceConfig,
     WasmPluginCapabilities, WasmPluginState, WasmValue, WasmValues,
+    condition::{Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
     engine::{CallLimits, Code, Evidence, ExportedFunction, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
     origin::Origin,
     pool::Pool,
+    quarantine::{Breaker, QuarantinePolicy},
     report,
     stats::SlotCounts,
-    sync::{Arc, AtomicBool, AtomicU64, HighWater, Once, Ordering, RwLock},
+    sync::{Arc, AtomicU64, HighWater, Once, Ordering, RwLock},
     value::filled,
 };
-use alloc::vec::Vec;
+use alloc::{boxed::Box, vec::Vec};
 
 /// One loaded plugin.
 ///
@@ -37,9 +40,9 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     pool: Pool<Sandbox<H>, SlotCounts>,
     /// What a call may use that nothing narrows.
     limits: CallLimits,
-    ready: AtomicBool,
-    trapped: AtomicBool,
-    unloaded: AtomicBool,
+    condition: Condition,
+    /// What puts it in quarantine, if anything does.
+    breaker: Option<Box<dyn Breaker>>,
     /// What is left of the fuel over all calls.
     budget: AtomicU64,
     /// The longest times that statistics have told: a better estimate never takes them back.
@@ -65,9 +68,8 @@ impl<H: Host> WasmPluginInstance<H> {
             table: Arc::clone(&origin.table),
             limits: code.limits(&config, &CallOptions::default()),
             code: RwLock::new(Some(Arc::new(code))),
-            ready: AtomicBool::new(false),
-            trapped: AtomicBool::new(false),
-            unloaded: AtomicBool::new(false),
+            condition: Condition::new(),
+            breaker: config.quarantine.map(QuarantinePolicy::breaker),
             budget: AtomicU64::new(config.fuel_budget.unwrap_or(u64::MAX)),
             told_execution_us: HighWater::default(),
             told_call_us: HighWater::default(),
@@ -107,11 +109,11 @@ impl<H: Host> WasmPluginInstance<H> {
     /// [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`] or [`ErrorKind::Deadline`] if the start
     /// function fails or a segment does not fit; [`ErrorKind::LimitExceeded`] if there is no memory.
     pub fn init(&self) -> Result<(), Error> {
-        if self.ready.load(Ordering::Acquire) {
+        if !self.condition.has(NOT_READY) {
             return Ok(());
         }
         self.make_first()?;
-        self.ready.store(true, Ordering::Release);
+        self.condition.hold(NOT_READY, false);
         Ok(())
     }
 
@@ -128,12 +130,13 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Returns where the plugin is in its life, as of now.
     pub fn state(&self) -> WasmPluginState {
         let in_use = self.pool.is_in_use();
-        match self.unloaded.load(Ordering::Acquire) {
+        match self.condition.has(UNLOADED) {
             true if in_use => WasmPluginState::Unloading,
             true => WasmPluginState::Unloaded,
-            false if !self.ready.load(Ordering::Acquire) => WasmPluginState::Loading,
+            false if self.condition.has(NOT_READY) => WasmPluginState::Loading,
+            false if self.condition.has(QUARANTINED) => WasmPluginState::Trapped,
             false if in_use => WasmPluginState::Executing,
-            false if self.trapped.load(Ordering::Relaxed) => WasmPluginState::Trapped,
+            false if self.condition.has(TRAPPED) => WasmPluginState::Trapped,
             false => WasmPluginState::Ready,
         }
     }
@@ -187,12 +190,24 @@ impl<H: Host> WasmPluginInstance<H> {
     pub fn call(&self, function: &str, args: &[WasmValue]) -> Result<WasmValues, Error> {
         filled(|results| {
             self.in_sandbox(function, |sandbox, index| {
-                report::check_arguments(sandbox.export(index), args)
-                    .map_err(|error| self.name_error(error, function))?;
-                self.spend(function, sandbox, |sandbox, limits| {
-                    sandbox.call_values(index, args, results, limits)
-                })
+                self.call_values(function, sandbox, index, args, results)
             })
+        })
+    }
+
+    #[inline]
+    fn call_values(
+        &self,
+        function: &str,
+        sandbox: &mut Sandbox<H>,
+        index: usize,
+        args: &[WasmValue],
+        results: &mut WasmValues,
+    ) -> Result<(), Error> {
+        report::check_arguments(sandbox.export(index), args)
+            .map_err(|error| self.name_error(error, function))?;
+        self.spend(function, sandbox, |sandbox, limits| {
+            sandbox.call_values(index, args, results, limits)
         })
     }
 
@@ -290,10 +305,14 @@ impl<H: Host> WasmPluginInstance<H> {
         call: impl FnOnce(&mut Sandbox<H>, usize) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.in_any_sandbox(|sandbox| {
-            let index = sandbox.find(function);
-            let index = index.ok_or_else(|| report::no_function(self.name(), function))?;
+            let index = self.find_in(sandbox, function)?;
             call(sandbox, index)
         })
+    }
+
+    #[inline]
+    fn find_in(&self, sandbox: &mut Sandbox<H>, function: &str) -> Result<usize, Error> {
+        sandbox.find(function).ok_or_else(|| report::no_function(self.name(), function))
     }
 
     /// Runs `call` in a free sandbox.
@@ -306,13 +325,14 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     #[cold]
-    fn unavailable(&self, kind: ErrorKind) -> Error {
+    pub(crate) fn unavailable(&self, kind: ErrorKind) -> Error {
         match kind {
             ErrorKind::Unloaded => self.gone(),
             ErrorKind::NotReady => {
                 let what = "it has not been initialised; call `init` first";
                 Error::host(kind, what).in_plugin(self.name())
             }
+            ErrorKind::Quarantined => self.refused_in_quarantine(),
             _ => self.busy(),
         }
     }

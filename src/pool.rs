@@ -148,6 +148,11 @@ impl<S, C> Slot<S, C> {
 }
 
 impl<'p, S, C> Held<'p, S, C> {
+    /// What is counted in the slot.
+    pub(crate) fn counts(&self) -> &'p Arc<C> {
+        &self.slot.counts
+    }
+
     /// The sandbox that is there or is to be, and what counts for it.
     #[inline]
     pub(crate) fn sandbox(&mut self) -> Option<(&mut Seat<S>, &'p Arc<C>)> {

@@ -17,7 +17,7 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// Names of plugins, tenants and guests stand in labels, escaped, so the output is valid
     /// whatever they are. Families of plugins, each with the labels `tenant` and `plugin`, begin
     /// with `wasm_plugin_`; series are in load order. Times are there where there is a clock, and
-    /// for metered plugins only.
+    /// for metered plugins only; `wasm_plugin_quarantined` for plugins with a policy only.
     ///
     /// # Errors
     ///
@@ -39,6 +39,7 @@ impl<H: Host> WasmPluginRegistry<H> {
     pub fn render_prometheus(&self, out: &mut impl fmt::Write) -> fmt::Result {
         let plugins: Vec<_> = self.plugins().into_iter().map(Row::new).collect();
         render_numbers(out, &plugins)?;
+        render_quarantines(out, &plugins)?;
         render_traps(out, &plugins)?;
         render_denials(out, &plugins)?;
         render_times(out, &plugins)?;
@@ -92,6 +93,16 @@ fn render_numbers<H: Host>(out: &mut dyn fmt::Write, plugins: &[Row<H>]) -> fmt:
         for row in plugins {
             family.number(|labels| row.identify(labels), value(&row.stats))?;
         }
+    }
+    Ok(())
+}
+
+fn render_quarantines<H: Host>(out: &mut dyn fmt::Write, plugins: &[Row<H>]) -> fmt::Result {
+    let help = "Whether the plugin is in quarantine: 1 or 0.";
+    let mut family = Family::new(out, "wasm_plugin_quarantined", "gauge", help);
+    for row in plugins.iter().filter(|row| row.plugin.config().quarantine.is_some()) {
+        let is_quarantined = row.plugin.quarantine().is_some();
+        family.number(|labels| row.identify(labels), u64::from(is_quarantined))?;
     }
     Ok(())
 }

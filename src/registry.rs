@@ -7,8 +7,7 @@ use self::plugins::Plugins;
 
 use crate::{
     AdmissionReport, AuditDecision, AuditLevel, AuditLog, Clock, EmbeddedHost, Error, ErrorKind,
-    HostFunctionTable, WasmInstanceConfig, WasmPluginInstance, WasmValue, WasmValues,
-    audit::AuditEntry,
+    HostFunctionTable, PluginEvent, WasmInstanceConfig, WasmPluginInstance, WasmValue, WasmValues,
     engine,
     host::{Directory, Host, HostFunctions},
     origin::{Origin, default_clock},
@@ -129,12 +128,9 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// [`ErrorKind::Trap`], [`ErrorKind::OutOfFuel`], [`ErrorKind::Deadline`],
     /// [`ErrorKind::Denied`] or [`ErrorKind::Host`] if the start function fails.
     pub fn load(&self, name: &str, wasm: &[u8], config: WasmInstanceConfig) -> Result<(), Error> {
-        let tenant = match self.audit().level() {
-            AuditLevel::Off => String::new(),
-            AuditLevel::Decisions | AuditLevel::HostCalls => config.tenant.clone(),
-        };
+        let tenant = config.tenant.clone();
         self.load_plugin(name, wasm, config).inspect_err(|error| {
-            let refused = AuditEntry {
+            let refused = PluginEvent {
                 decision: AuditDecision::Load,
                 tenant: &tenant,
                 plugin: name,
@@ -144,6 +140,7 @@ impl<H: Host> WasmPluginRegistry<H> {
                 fuel: 0,
             };
             self.audit().push(&refused, self.inner.origin.clock.as_deref());
+            self.host().event(&refused);
         })
     }
 

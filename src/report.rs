@@ -118,6 +118,23 @@ pub(crate) fn check_arguments(
     }
 }
 
+/// Checks what is to be returned in the place of a function's results.
+pub(crate) fn check_fallback(
+    function: Option<&ExportedFunction>,
+    fallback: &[WasmValue],
+) -> Result<(), Error> {
+    let results = function.map_or(&[][..], |function| &function.results);
+    let types = || fallback.iter().map(WasmValue::value_type);
+    match function.is_none() || types().eq(results.iter().copied()) && results.len() <= MAX_VALUES {
+        true => Ok(()),
+        false => {
+            let (gives, given) = (TypeList(results), types().collect::<Vec<_>>());
+            let message = format!("it returns {gives}; the fallback is {}", TypeList(&given));
+            Err(Error::host(ErrorKind::SignatureMismatch, message))
+        }
+    }
+}
+
 #[cold]
 fn bad_arguments(function: &ExportedFunction, args: &[WasmValue]) -> Error {
     let ExportedFunction { params, results, .. } = function;

@@ -11,7 +11,8 @@ pub enum WasmPluginState {
     /// At least one call is running or at least one lease is held.
     Executing,
     /// The last call that ended had trapped, or was stopped before it had returned; its sandbox is
-    /// gone, and no call has begun since. The next call gets a fresh sandbox.
+    /// gone, and no call has begun since. The next call gets a fresh sandbox. Or the plugin is in
+    /// [quarantine](crate::WasmPluginInstance::quarantine), whatever else is going on.
     Trapped,
     /// Unloaded, while calls or leases that began before are still going on. New calls are refused.
     Unloading,

@@ -15,7 +15,7 @@ use self::{
 };
 use crate::{
     cancel::CancelCell,
-    sync::{Arc, Counter},
+    sync::{Arc, AtomicUsize, Counter},
 };
 use alloc::{boxed::Box, string::String};
 
@@ -94,6 +94,8 @@ pub(crate) struct FunctionCounts {
 pub(crate) struct SlotCounts {
     /// How the slot's calls are cancelled.
     pub(crate) cancel: Arc<CancelCell>,
+    /// As which trial of a plugin in quarantine the slot's call was let in; 0 for none.
+    pub(crate) trial: AtomicUsize,
     pub(crate) stride: Stride,
     /// The calls, by how long they took.
     pub(crate) latencies: Latencies,

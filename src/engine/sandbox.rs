@@ -38,6 +38,11 @@ pub(crate) struct CallLimits {
 }
 
 impl CallLimits {
+    /// Whether a call that ran out of time had as much of it as `full` says.
+    pub(crate) fn has_timeout_of(&self, full: &Self) -> bool {
+        self.outer_deadline_us.is_none() && self.timeout_us == full.timeout_us
+    }
+
     /// What a call that the host makes may use, in slices.
     pub(crate) fn new(config: &WasmInstanceConfig, options: &CallOptions) -> Self {
         let fuel = config.capabilities.fuel_limit;
@@ -340,6 +345,12 @@ impl<H: Host> Sandbox<H> {
         let StoreData { context, call, .. } = self.store.data_mut();
         self.spent = left.map_or(0, |left| call.meter.spent(left));
         call.pace.finish(context.clock(), self.spent, &call.counts)
+    }
+
+    /// What is counted in its slot.
+    #[inline]
+    pub(crate) fn counts(&self) -> &SlotCounts {
+        &self.store.data().call.counts
     }
 
     /// Counts how the guest was stopped, if it was stopped midway.

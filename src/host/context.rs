@@ -2,8 +2,8 @@
 
 use super::{Chain, Host, Link};
 use crate::{
-    AuditDecision, AuditLog, WasmInstanceConfig, WasmPluginInstance,
-    audit::{AuditEntry, Recorded},
+    AuditDecision, AuditLog, PluginEvent, WasmInstanceConfig, WasmPluginInstance,
+    audit::Recorded,
     schedule::Timer,
     sync::{Arc, Once, Weak},
 };
@@ -52,9 +52,48 @@ impl<H> PluginContext<H> {
         status: i32,
         fuel: u64,
     ) {
+        self.audit.push(&self.event(decision, function, resource, status, fuel), self.clock());
+    }
+
+    fn event<'a>(
+        &'a self,
+        decision: AuditDecision,
+        function: &'a str,
+        resource: &'a str,
+        status: i32,
+        fuel: u64,
+    ) -> PluginEvent<'a> {
         let (tenant, plugin) = (&*self.config.tenant, &*self.name);
-        let entry = AuditEntry { decision, tenant, plugin, function, resource, status, fuel };
-        self.audit.push(&entry, self.clock());
+        PluginEvent { decision, tenant, plugin, function, resource, status, fuel }
+    }
+}
+
+impl<H: Host> PluginContext<H> {
+    /// Tells the host what happened to the plugin, and records it. No lock may be held.
+    #[cold]
+    pub(crate) fn tell(
+        &self,
+        decision: AuditDecision,
+        function: &str,
+        resource: &str,
+        status: i32,
+        fuel: u64,
+    ) {
+        self.record(decision, function, resource, status, fuel);
+        self.tell_host(decision, function, resource, status, fuel);
+    }
+
+    /// Tells the host what happened to the plugin. No lock may be held.
+    #[cold]
+    pub(crate) fn tell_host(
+        &self,
+        decision: AuditDecision,
+        function: &str,
+        resource: &str,
+        status: i32,
+        fuel: u64,
+    ) {
+        self.host.event(&self.event(decision, function, resource, status, fuel));
     }
 }
 
@@ -133,5 +172,6 @@ impl NestedFailure {
         Self::Failed { reason: 1, code }
     }
     pub(crate) const BUSY: Self = Self::Failed { reason: 2, code: 0 };
+    pub(crate) const QUARANTINED: Self = Self::Failed { reason: 3, code: 0 };
     pub(crate) const BUDGET: Self = Self::Failed { reason: 4, code: 0 };
 }

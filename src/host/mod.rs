@@ -47,7 +47,7 @@ pub(crate) use self::{
     wire::{field_len, take_field},
 };
 
-use crate::sync::Arc;
+use crate::{PluginEvent, sync::Arc};
 use core::fmt;
 
 /// What an embedder implements: storage, searches, metrics, the log and settings.
@@ -265,6 +265,18 @@ pub trait Host: Send + Sync + Sized + 'static {
     ) -> Result<usize, HostError> {
         let _ = (call, name, out);
         Err(HostError::NotFound)
+    }
+
+    /// Hears what happened to a plugin: that it was loaded or could not be, that a call trapped or was
+    /// stopped, that it was put in quarantine or came out of it, that it was unloaded. The audit ring
+    /// has the same, and what was decided about host calls.
+    ///
+    /// Called by the thread on which it happened, when it has happened; of what one call of the host
+    /// leads plugins to do to one another, eight times at most. A plugin that is being loaded cannot be
+    /// found yet. The registry may be used from here, also to unload the plugin; the sandbox of a call
+    /// that failed is still in use. The default does nothing.
+    fn event(&self, event: &PluginEvent<'_>) {
+        let _ = event;
     }
 
     /// Writes metrics of the host's own in the text format of Prometheus, version 0.0.4, for

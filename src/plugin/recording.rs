@@ -14,7 +14,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Records that the plugin was loaded, and which of the functions it imports it may call.
     pub(crate) fn record_load(&self) {
         let hash = report::hex(self.hash.get(..8).unwrap_or_default());
-        self.context.record(AuditDecision::Load, "", &hash, 0, fuel_consumed(self.pool.counts()));
+        self.context.tell(AuditDecision::Load, "", &hash, 0, fuel_consumed(self.pool.counts()));
         let code = self.code.read().clone();
         let imports = code.as_deref().map(Code::imports).unwrap_or_default();
         for (function, is_imported) in self.table.iter().zip(imports) {
@@ -29,7 +29,7 @@ impl<H: Host> WasmPluginInstance<H> {
         }
     }
 
-    /// Records how a call ended, if it was stopped.
+    /// Tells how a call ended, if it was stopped.
     ///
     /// `recorded` counts for a nested call: its callers decide how many of these there are.
     #[cold]
@@ -41,8 +41,9 @@ impl<H: Host> WasmPluginInstance<H> {
         recorded: Option<&Recorded>,
     ) {
         let (decision, resource, status) = match failure {
-            // The host call that was denied is recorded already.
-            Failure::Host { error: HostError::Denied, .. } => return,
+            Failure::Host { error: HostError::Denied, .. } => {
+                (AuditDecision::Denial, "a grant is missing", -1)
+            }
             _ if !failure.is_midway() => return,
             Failure::OutOfFuel => (AuditDecision::Limit, "fuel_limit", 0),
             Failure::Deadline => (AuditDecision::Limit, "timeout_ms", 0),
@@ -51,12 +52,19 @@ impl<H: Host> WasmPluginInstance<H> {
             Failure::Host { .. } => (AuditDecision::Trap, "stopped by a host function", 0),
             _ => (AuditDecision::Trap, "invalid code", 0),
         };
-        let audit = &self.context.audit;
-        if audit.level() < AuditLevel::HostCalls && recorded.is_some_and(|r| !r.may_record()) {
-            audit.miss();
-            return;
+        let context = &self.context;
+        let is_told = recorded.is_none_or(Recorded::may_record);
+        match decision {
+            // The host call that was denied is recorded already.
+            AuditDecision::Denial => {}
+            _ if is_told || context.audit.level() == AuditLevel::HostCalls => {
+                context.record(decision, function, resource, status, spent);
+            }
+            _ => context.audit.miss(),
         }
-        self.context.record(decision, function, resource, status, spent);
+        if is_told {
+            context.tell_host(decision, function, resource, status, spent);
+        }
     }
 
     /// What is known of a call that ended with `error`.

@@ -4,11 +4,12 @@
 use super::WasmPluginInstance;
 use crate::{
     AuditDecision, CallOptions, CancelToken, Error, ErrorKind,
+    condition::{QUARANTINED, TRAPPED, UNLOADED},
     engine::{Evidence, Failure, Sandbox},
     host::Host,
     pool::{Held, Seat},
     stats::SlotCounts,
-    sync::{Arc, Ordering},
+    sync::Arc,
 };
 use alloc::boxed::Box;
 
@@ -37,6 +38,7 @@ impl<H: Host> Drop for Visit<'_, H> {
         {
             self.plugin.discard(sandbox);
         }
+        self.plugin.leave(self.held.counts());
     }
 }
 
@@ -81,8 +83,8 @@ impl<H: Host> WasmPluginInstance<H> {
             *seat = None;
             let code = self.code.read().clone().ok_or_else(|| self.gone())?;
             let sandbox = Sandbox::instantiate(&code, &self.context, counts);
-            let sandbox =
-                sandbox.map_err(|failure| self.not_started(failure, &Evidence::default()))?;
+            let sandbox = sandbox
+                .map_err(|failure| self.not_started(failure, &Evidence::default(), counts))?;
             *seat = Some(Box::new(sandbox));
         }
         counts.cancel.begin();
@@ -91,13 +93,20 @@ impl<H: Host> WasmPluginInstance<H> {
 
     #[inline]
     fn try_hold(&self) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
-        if self.unloaded.load(Ordering::Acquire) {
-            return Err(ErrorKind::Unloaded);
+        match self.condition.refusal() {
+            None => self.pool.hold().ok_or(ErrorKind::Busy),
+            Some(ErrorKind::Quarantined) => self.hold_on_trial(),
+            Some(kind) => Err(kind),
         }
-        if !self.ready.load(Ordering::Acquire) {
-            return Err(ErrorKind::NotReady);
+    }
+
+    #[cold]
+    fn hold_on_trial(&self) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
+        let held = self.pool.hold().ok_or(ErrorKind::Busy)?;
+        match self.is_let_in(held.counts()) {
+            true => Ok(held),
+            false => Err(ErrorKind::Quarantined),
         }
-        self.pool.hold().ok_or(ErrorKind::Busy)
     }
 
     /// Puts a leased sandbox back, if there is one and it can be used again.
@@ -108,6 +117,7 @@ impl<H: Host> WasmPluginInstance<H> {
         // A token of a call that never came.
         if let Some(counts) = self.pool.counts_of(slot) {
             counts.cancel.end();
+            self.leave(counts);
         }
         self.pool.put_back(slot, sandbox);
     }
@@ -133,9 +143,12 @@ impl<H: Host> WasmPluginInstance<H> {
         slot: usize,
         sandbox: &'s mut Seat<Sandbox<H>>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
-        if !is_usable(sandbox) {
+        if self.condition.has(QUARANTINED) || !is_usable(sandbox) {
             let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
-            self.refill(sandbox, counts)?;
+            if self.condition.has(QUARANTINED) && !self.is_let_in(counts) {
+                return Err(self.refused_in_quarantine());
+            }
+            return self.usable(sandbox, counts);
         }
         sandbox.as_deref_mut().ok_or_else(|| self.busy())
     }
@@ -159,15 +172,16 @@ impl<H: Host> WasmPluginInstance<H> {
         *place = None;
         let code = self.code.read().clone().ok_or_else(|| self.gone())?;
         let sandbox = Sandbox::start(&code, &self.context, counts)
-            .map_err(|(failure, evidence)| self.not_started(failure, &evidence))?;
-        self.trapped.store(false, Ordering::Relaxed);
+            .map_err(|(failure, evidence)| self.not_started(failure, &evidence, counts))?;
+        self.condition.hold(TRAPPED, false);
         *place = Some(Box::new(sandbox));
         Ok(())
     }
 
     #[cold]
-    fn not_started(&self, failure: Failure, evidence: &Evidence) -> Error {
+    fn not_started(&self, failure: Failure, evidence: &Evidence, counts: &SlotCounts) -> Error {
         self.record_failure("", evidence.fuel, &failure, None);
+        self.went_wrong("", &failure, &self.limits, counts);
         self.failed("", failure, &CallOptions::default(), evidence)
     }
 
@@ -181,16 +195,16 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline(never)]
     fn discard(&self, sandbox: &mut Seat<Sandbox<H>>) {
         if sandbox.take().is_some_and(|sandbox| !sandbox.is_usable()) {
-            self.trapped.store(true, Ordering::Relaxed);
+            self.condition.hold(TRAPPED, true);
         }
     }
 
     /// Refuses new calls and drops everything that is not in use. Never waits.
     pub(crate) fn unload(&self) {
-        self.unloaded.store(true, Ordering::Release);
+        self.condition.hold(UNLOADED, true);
         *self.code.write() = None;
         self.pool.close();
-        self.context.record(AuditDecision::Unload, "", "", 0, 0);
+        self.context.tell(AuditDecision::Unload, "", "", 0, 0);
         log::debug!("plugin `{}` of tenant `{}` unloaded", self.name(), self.tenant());
     }
 }

@@ -3,6 +3,7 @@
 use super::WasmPluginInstance;
 use crate::{
     CallOptions, Error,
+    condition::TRAPPED,
     engine::{CallLimits, Failure, Sandbox},
     host::Host,
     sync::Ordering,
@@ -71,8 +72,9 @@ impl<H: Host> WasmPluginInstance<H> {
         if has_budget {
             self.give_back(limits.fuel.saturating_sub(sandbox.spent()));
         }
-        if let Err(failure) = &result {
-            self.record_failure(function, sandbox.spent(), failure, None);
+        match &result {
+            Ok(_) => self.went_well(sandbox.counts()),
+            Err(failure) => self.stopped(function, failure, limits, sandbox),
         }
         result
     }
@@ -81,9 +83,21 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline]
     fn forget_trap(&self) {
         // Written only where it changes, so that calls do not fight for its cache line.
-        if self.trapped.load(Ordering::Relaxed) {
-            self.trapped.store(false, Ordering::Relaxed);
+        if self.condition.has(TRAPPED) {
+            self.condition.hold(TRAPPED, false);
         }
+    }
+
+    #[cold]
+    fn stopped(
+        &self,
+        function: &str,
+        failure: &Failure,
+        limits: &CallLimits,
+        sandbox: &Sandbox<H>,
+    ) {
+        self.record_failure(function, sandbox.spent(), failure, None);
+        self.went_wrong(function, failure, limits, sandbox.counts());
     }
 
     /// Begins a call that a frame runs, on up to `fuel`; returns how much of it the budget allows.

@@ -5,7 +5,8 @@ use crate::{
     support::{assert_allocates_nothing, config, fixture, load, one_plugin, wat},
 };
 use wasm_runtime::{
-    CallOptions, PluginFunction, WasmInstanceConfig, WasmPluginRegistry, WasmValue,
+    CallOptions, PluginFunction, QuarantinePolicy, WasmInstanceConfig, WasmPluginRegistry,
+    WasmValue,
 };
 
 #[test]
@@ -62,6 +63,25 @@ fn a_warm_call_by_name_allocates_nothing() {
         expected += 3;
         let results = registry.call("plugin", "add", &[WasmValue::I32(3)]).unwrap();
         assert_eq!(*results, [WasmValue::I32(expected)]);
+    });
+}
+
+#[test]
+fn a_fallback_for_a_plugin_in_quarantine_allocates_nothing() {
+    let quarantine = Some(QuarantinePolicy::after(1).backoff_ms(u64::MAX, u64::MAX));
+    let config = WasmInstanceConfig { quarantine, ..WasmInstanceConfig::default() };
+    let registry = WasmPluginRegistry::new();
+    registry.load("plugin", &fixture("misbehaving/traps"), config).unwrap();
+    let plugin = registry.get("plugin").unwrap();
+    let ping: PluginFunction<(), i32> = plugin.function("ping").unwrap();
+    assert_allocates_nothing("call_or that need not", || {
+        assert_eq!(ping.call_or((), -1).unwrap(), 1);
+        assert_eq!(*plugin.call_or("ping", &[], &[(-1).into()]).unwrap(), [WasmValue::I32(1)]);
+    });
+    plugin.call("unreachable", &[]).unwrap_err();
+    assert_allocates_nothing("call_or in quarantine", || {
+        assert_eq!(ping.call_or((), -1).unwrap(), -1);
+        assert_eq!(*plugin.call_or("ping", &[], &[(-1).into()]).unwrap(), [WasmValue::I32(-1)]);
     });
 }
 

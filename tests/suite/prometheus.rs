@@ -12,8 +12,8 @@ use std::{
 };
 use wasm_runtime::{
     EmbeddedHost, Grant, Host, HostCall, HostCost, HostError, HostFunctionTable, Metric,
-    MetricKind, MetricSample, WasmInstanceConfig, WasmPluginCapabilities, WasmPluginInstance,
-    WasmPluginRegistry, WasmPluginStats, WasmValue,
+    MetricKind, MetricSample, QuarantinePolicy, WasmInstanceConfig, WasmPluginCapabilities,
+    WasmPluginInstance, WasmPluginRegistry, WasmPluginStats, WasmValue,
 };
 
 fn of(tenant: &str) -> WasmInstanceConfig {
@@ -72,6 +72,21 @@ fn what_each_plugin_did_stands_in_load_order_as_its_statistics_say() {
     );
     let denials = values(&lines, "wasm_plugin_host_call_denials_total", "function");
     assert_eq!(denials, [("soch_read", 3.0)]);
+    assert_eq!(values(&lines, "wasm_plugin_quarantined", "plugin"), []);
+}
+
+#[test]
+fn whether_a_plugin_is_in_quarantine_stands_there_if_it_can_be() {
+    let registry = WasmPluginRegistry::new();
+    let quarantine = Some(QuarantinePolicy::after(1));
+    for name in ["ill", "well"] {
+        let config = WasmInstanceConfig { quarantine, ..of("a") };
+        registry.load(name, &fixture("misbehaving/traps"), config).unwrap();
+    }
+    registry.call("ill", "unreachable", &[]).unwrap_err();
+    let lines = read(&rendered(&registry));
+    let quarantined = values(&lines, "wasm_plugin_quarantined", "plugin");
+    assert_eq!(quarantined, [("ill", 1.0), ("well", 0.0)]);
 }
 
 #[test]

@@ -2,11 +2,14 @@
 
 use super::asker::{Asker, LAST, granted};
 use crate::support::fixture;
-use wasm_runtime::{DenyPolicy, TrapCode, WasmInstanceConfig, WasmPluginCapabilities};
+use wasm_runtime::{
+    DenyPolicy, QuarantinePolicy, TrapCode, WasmInstanceConfig, WasmPluginCapabilities,
+};
 
 const REFUSED: u32 = 0;
 const TRAPPED: u32 = 1;
 const BUSY: u32 = 2;
+const QUARANTINED: u32 = 3;
 const BUDGET: u32 = 4;
 
 #[test]
@@ -63,6 +66,35 @@ fn a_plugin_whose_sandboxes_are_all_in_use_is_busy() {
     assert_eq!(asker.explain("echo", "echo", b"hello"), (-7, BUSY, 0));
     drop(lease);
     assert_eq!(asker.ask("echo", "echo", b"hello", 64), 5);
+}
+
+#[test]
+fn a_plugin_in_quarantine_is_told_so_and_nothing_of_it_runs() {
+    let quarantine = Some(QuarantinePolicy::after(2).backoff_ms(u64::MAX, u64::MAX));
+    let asker = Asker::with(granted(), WasmInstanceConfig { quarantine, ..granted() });
+    let echo = asker.registry.get("echo").unwrap();
+    for _ in 0..2 {
+        let code = TrapCode::UnreachableCodeReached.code();
+        assert_eq!(asker.explain("echo", "trap", b"x"), (-7, TRAPPED, code));
+    }
+    let before = echo.stats();
+    assert_eq!(asker.explain("echo", "echo", b"hello"), (-7, QUARANTINED, 0));
+    assert_eq!(echo.stats(), before);
+    assert!(echo.revive());
+    assert_eq!(asker.ask("echo", "echo", b"hello", 64), 5);
+}
+
+#[test]
+fn a_caller_that_leaves_too_little_fuel_does_not_put_its_callee_in_quarantine() {
+    let quarantine = Some(QuarantinePolicy::after(1));
+    let mut caller = granted();
+    caller.capabilities.fuel_limit = 20_000;
+    let asker = Asker::with(caller, granted());
+    let looper = fixture("misbehaving/liar_alloc_loop");
+    asker.registry.load("looper", &looper, WasmInstanceConfig { quarantine, ..granted() }).unwrap();
+    assert_eq!(asker.ask("looper", "echo", b"hello", 0), -7);
+    let looper = asker.registry.get("looper").unwrap();
+    assert_eq!((looper.stats().trap_count, looper.quarantine()), (1, None));
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use crate::{
     Device,
     check::{Result, checks, error, same, some, that},
-    setup::{alone, call_i32, granted, try_call},
+    setup::{alone, call_i32, clocked_registry, granted, load, registry, try_call},
 };
-use alloc::string::ToString;
-use wasm_runtime::{DenyPolicy, ErrorKind, Fault, TrapCode, WasmInstanceConfig, WasmPluginState};
+use alloc::{string::ToString, vec};
+use wasm_runtime::{
+    DenyPolicy, ErrorKind, Fault, QuarantineEnd, QuarantinePolicy, TrapCode, WasmInstanceConfig,
+    WasmPluginState,
+};
 
 checks![
     every_trap_is_told_by_its_code,
@@ -14,6 +17,7 @@ checks![
     a_denial_is_a_trap_by_choice,
     an_answer_that_is_a_lie_is_an_error,
     ten_thousand_traps_are_ten_thousand_errors,
+    a_plugin_that_fails_again_and_again_is_left_alone_and_tried_again,
 ];
 
 fn every_trap_is_told_by_its_code(_: &mut dyn Device) -> Result {
@@ -98,4 +102,40 @@ fn ten_thousand_traps_are_ten_thousand_errors(device: &mut dyn Device) -> Result
     let live = |heap: crate::HeapUse| heap.live_bytes;
     same("heap", device.heap().map(live), before.map(live))?;
     same("traps", plugin.stats().trap_count, 10_000)
+}
+
+fn a_plugin_that_fails_again_and_again_is_left_alone_and_tried_again(
+    device: &mut dyn Device,
+) -> Result {
+    // Without a clock, then with the device's, if it has one.
+    let mut registries = vec![registry()?];
+    registries.extend(clocked_registry(device).ok());
+    for registry in registries {
+        let policy = QuarantinePolicy::after(3).backoff_ms(0, 0).backoff_calls(2, 3);
+        let config = WasmInstanceConfig { quarantine: Some(policy), ..granted() };
+        let plugin = load(&registry, "misbehaving/traps", config)?;
+        let fail = || error("div_by_zero", try_call(&plugin, "div_by_zero", &[]));
+        for _ in 0..3 {
+            same("kind", fail()?.kind(), ErrorKind::Trap)?;
+        }
+        same("state", plugin.state(), WasmPluginState::Trapped)?;
+        for round in 1..=3 {
+            let quarantine = some("quarantine", plugin.quarantine())?;
+            same("round", (quarantine.round, quarantine.failures), (round, round + 2))?;
+            let refused = match quarantine.until {
+                QuarantineEnd::AfterCalls(calls) => calls,
+                _ => 0,
+            };
+            for _ in 0..refused {
+                let end = error("ping", try_call(&plugin, "ping", &[]))?;
+                same("kind", end.kind(), ErrorKind::Quarantined)?;
+            }
+            if round < 3 {
+                same("the trial", fail()?.kind(), ErrorKind::Trap)?;
+            }
+        }
+        same("the trial", call_i32(&plugin, "ping", &[])?, 1)?;
+        same("quarantine", plugin.quarantine(), None)?;
+    }
+    Ok(())
 }

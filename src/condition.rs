@@ -1,0 +1,50 @@
+//! What keeps calls from a plugin, in one word: a call that nothing keeps reads it and goes on.
+
+use crate::{
+    ErrorKind,
+    sync::{AtomicUsize, Ordering},
+};
+
+/// What keeps calls from a plugin, and what the last ones left behind.
+pub(crate) struct Condition(AtomicUsize);
+
+/// No sandbox has been made yet.
+pub(crate) const NOT_READY: usize = 1;
+pub(crate) const UNLOADED: usize = 2;
+/// The breaker is open.
+pub(crate) const QUARANTINED: usize = 4;
+/// The breaker counts a failure that no success has followed.
+pub(crate) const FAILING: usize = 8;
+/// The last call that ended had trapped or was stopped, and none has begun since.
+pub(crate) const TRAPPED: usize = 16;
+
+impl Condition {
+    pub(crate) fn new() -> Self {
+        Self(AtomicUsize::new(NOT_READY))
+    }
+
+    /// Why no call may begin; in quarantine, one may still be let in on trial.
+    #[inline]
+    pub(crate) fn refusal(&self) -> Option<ErrorKind> {
+        match self.0.load(Ordering::Acquire) & (UNLOADED | NOT_READY | QUARANTINED) {
+            0 => None,
+            word if word & UNLOADED != 0 => Some(ErrorKind::Unloaded),
+            word if word & NOT_READY != 0 => Some(ErrorKind::NotReady),
+            _ => Some(ErrorKind::Quarantined),
+        }
+    }
+
+    /// Whether one of `bits` holds.
+    #[inline]
+    pub(crate) fn has(&self, bits: usize) -> bool {
+        self.0.load(Ordering::Acquire) & bits != 0
+    }
+
+    /// Makes `bit` hold, or not.
+    pub(crate) fn hold(&self, bit: usize, holds: bool) {
+        match holds {
+            true => self.0.fetch_or(bit, Ordering::AcqRel),
+            false => self.0.fetch_and(!bit, Ordering::AcqRel),
+        };
+    }
+}

@@ -1,0 +1,141 @@
+//! How the calls of a plugin put it in quarantine, and out again.
+
+use super::WasmPluginInstance;
+use crate::{
+    AuditDecision, Error, ErrorKind, Quarantine, TrapCode, WasmValue, WasmValues,
+    condition::{FAILING, NOT_READY, QUARANTINED},
+    engine::{CallLimits, Failure},
+    host::{Host, HostError},
+    quarantine::{Change, Changed},
+    report,
+    schedule::Timer,
+    stats::SlotCounts,
+    sync::AtomicUsize,
+    value::filled,
+};
+
+impl<H: Host> WasmPluginInstance<H> {
+    /// Returns why the plugin is in quarantine, and until when; nothing if it is not.
+    pub fn quarantine(&self) -> Option<Quarantine> {
+        self.breaker.as_ref()?.status(self.now_us())
+    }
+
+    /// Ends the quarantine, and forgets the failures that led to it; returns whether there was one.
+    pub fn revive(&self) -> bool {
+        self.change(&AtomicUsize::new(0), Change::Revive) == Changed::Closed
+    }
+
+    /// Calls a function by name, as [`call`](Self::call) does; returns `fallback` at once if the plugin
+    /// is in quarantine. That allocates nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call), but for [`ErrorKind::Quarantined`];
+    /// [`ErrorKind::SignatureMismatch`] if `fallback` is not of the results' number and types.
+    pub fn call_or(
+        &self,
+        function: &str,
+        args: &[WasmValue],
+        fallback: &[WasmValue],
+    ) -> Result<WasmValues, Error> {
+        report::check_fallback(self.export(function).map(|(_, function)| function), fallback)
+            .map_err(|error| self.name_error(error, function))?;
+        filled(|results| match self.try_visit() {
+            Ok(mut visit) => {
+                let sandbox = visit.sandbox()?;
+                let index = self.find_in(sandbox, function)?;
+                self.call_values(function, sandbox, index, args, results)
+            }
+            Err(ErrorKind::Quarantined) => {
+                results.extend(fallback.iter().copied());
+                Ok(())
+            }
+            Err(kind) => Err(self.unavailable(kind)),
+        })
+    }
+
+    #[cold]
+    pub(super) fn refused_in_quarantine(&self) -> Error {
+        let words = self.breaker.as_ref().map(|breaker| breaker.words(self.now_us()));
+        Error::guest(ErrorKind::Quarantined, words.unwrap_or_default()).in_plugin(self.name())
+    }
+
+    /// Whether a call in the slot of `counts` may run although the plugin is in quarantine: if it is
+    /// the trial, or becomes it.
+    pub(super) fn is_let_in(&self, counts: &SlotCounts) -> bool {
+        self.change(&counts.trial, Change::Begin) != Changed::Refused
+    }
+
+    /// Takes in that a call in the slot of `counts` went well.
+    #[inline]
+    pub(crate) fn went_well(&self, counts: &SlotCounts) {
+        if self.condition.has(QUARANTINED | FAILING) {
+            self.change(&counts.trial, Change::WentWell);
+        }
+    }
+
+    /// Takes in how a call in the slot of `counts` failed, which could use `limits`.
+    #[cold]
+    pub(crate) fn went_wrong(
+        &self,
+        function: &str,
+        failure: &Failure,
+        limits: &CallLimits,
+        counts: &SlotCounts,
+    ) {
+        let change = match (failure, own_doing(failure, limits, &self.limits)) {
+            // While it is being loaded, a failure is the load's.
+            _ if self.condition.has(NOT_READY) => return,
+            // It has run to its end.
+            (Failure::Status(_), _) => Change::WentWell,
+            (_, Some(reason)) => Change::Failed(function, reason),
+            (_, None) => return,
+        };
+        self.change(&counts.trial, change);
+    }
+
+    /// Takes in that the slot of `counts` is left.
+    #[inline]
+    pub(super) fn leave(&self, counts: &SlotCounts) {
+        if self.condition.has(QUARANTINED) {
+            self.change(&counts.trial, Change::Left);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn change(&self, trial: &AtomicUsize, change: Change<'_>) -> Changed {
+        let Some(breaker) = &self.breaker else {
+            return Changed::Nothing;
+        };
+        let changed = breaker.change(&self.condition, self.now_us(), trial, change);
+        let (decision, function, resource) = match (changed, change) {
+            (Changed::Opened, Change::Failed(function, reason)) => {
+                (AuditDecision::Quarantine, function, reason)
+            }
+            (Changed::Closed, Change::Revive) => (AuditDecision::Revive, "", "by hand"),
+            (Changed::Closed, _) => (AuditDecision::Revive, "", "a trial went well"),
+            _ => return changed,
+        };
+        self.context.tell(decision, function, resource, 0, 0);
+        changed
+    }
+
+    fn now_us(&self) -> Option<u64> {
+        self.context.clock().map(Timer::now_us)
+    }
+}
+
+/// How a call failed that could use `limits`, if that is the doing of the plugin, whose calls may use
+/// `full`.
+fn own_doing(failure: &Failure, limits: &CallLimits, full: &CallLimits) -> Option<&'static str> {
+    match failure {
+        Failure::Trap(TrapCode::OutOfSystemMemory) => None,
+        Failure::Trap(code) => Some(code.text()),
+        Failure::OutOfFuel if limits.fuel >= full.fuel => Some("out of fuel"),
+        Failure::Deadline if limits.has_timeout_of(full) => Some("past its deadline"),
+        Failure::Host { error: HostError::Denied, .. } => Some("a grant is missing"),
+        Failure::Invalid(_) => Some("invalid code"),
+        _ => None,
+    }
+}
