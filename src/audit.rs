@@ -48,6 +48,9 @@ pub enum AuditDecision {
     Load,
     /// A plugin was unloaded.
     Unload,
+    /// A quota of the tenant or of the registry was reached: the resource is the field of
+    /// [`TenantQuota`](crate::TenantQuota).
+    Quota,
     /// A plugin was put in quarantine; the function and the resource say what failed last.
     Quarantine,
     /// A plugin came out of quarantine: the resource says how.

@@ -40,11 +40,12 @@ impl Condition {
         self.0.load(Ordering::Acquire) & bits != 0
     }
 
-    /// Makes `bit` hold, or not.
-    pub(crate) fn hold(&self, bit: usize, holds: bool) {
-        match holds {
+    /// Makes `bit` hold, or not; returns whether it did before.
+    pub(crate) fn hold(&self, bit: usize, holds: bool) -> bool {
+        let before = match holds {
             true => self.0.fetch_or(bit, Ordering::AcqRel),
             false => self.0.fetch_and(!bit, Ordering::AcqRel),
         };
+        before & bit != 0
     }
 }

@@ -196,7 +196,8 @@ impl<H: Host> Frame<H> {
     #[inline(never)]
     fn begin_call(&mut self, input_len: usize) -> Result<Option<Run>, Failure> {
         let sandbox = self.seat.as_deref_mut().ok_or_else(no_sandbox)?;
-        self.plan.limits.fuel = self.plugin.begin_spending(self.plan.limits.fuel);
+        let fuel = self.plan.limits.fuel;
+        self.plan.limits.fuel = self.plugin.begin_spending(fuel, sandbox.is_nested())?;
         sandbox.begin_task(&self.plan.limits, self.plan.can_pause);
         self.phase = Phase::Running;
         self.task = Some(match &self.plan.values {
@@ -375,7 +376,8 @@ impl<H: Host> Frame<H> {
         let evidence = (is_reported && result.is_err()).then(|| sandbox.evidence());
         let mut panic = sandbox.take_panic();
         if phase == Phase::Running {
-            self.plugin.end_spending(self.plan.limits.fuel.saturating_sub(spent));
+            let unused = self.plan.limits.fuel.saturating_sub(spent);
+            self.plugin.end_spending(unused, sandbox.is_nested());
         }
         if let Err(failure) = result {
             let recorded = sandbox.is_nested().then(|| sandbox.recorded());

@@ -230,7 +230,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     ///
     /// [`ErrorKind::FunctionNotFound`] if no memory is exported by that name,
     /// [`ErrorKind::LimitExceeded`] if its maximum, the plugin's memory limit or the growth step
-    /// forbids it.
+    /// forbids it; [`ErrorKind::QuotaExceeded`] if a quota of the tenant or the registry does.
     pub fn grow(&mut self, memory: &str, pages: u64) -> Result<u64, Error> {
         let grown = self.sandbox.as_deref_mut().and_then(|sandbox| sandbox.grow(memory, pages));
         let plugin = &*self.plugin;
@@ -238,6 +238,9 @@ impl<'p, H: Host> PluginLease<'p, H> {
             Some(Some(former)) => Ok(former),
             None => Err(report::no_memory(plugin.name(), memory)),
             Some(None) => {
+                if let Some(reached) = self.sandbox.as_deref().and_then(Sandbox::reached) {
+                    return Err(report::over_quota(&reached).in_plugin(plugin.name()));
+                }
                 let config = plugin.config();
                 let what = format!(
                     "`{memory}` cannot grow by {pages} pages: its own maximum, \

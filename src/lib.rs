@@ -22,6 +22,7 @@
 //! |---|---|---|
 //! | `std` | yes | std's locks, a default clock, loading from files; without it the crate is `no_std` + `alloc` |
 //! | `simd` | yes | the SIMD proposals |
+//! | `quotas` | yes | quotas of tenants: what their plugins may hold and spend together |
 //! | `portable-dispatch` | no | an interpreter loop that is sound in every build, 1.1 to 3.6 times slower on x86-64; always on but on x86-64 and AArch64 with float registers |
 //! | `mmap` | no | `WasmPluginRegistry::load_from_mapped_file` |
 
@@ -49,6 +50,7 @@ mod function;
 mod host;
 mod kernel;
 mod lease;
+mod ledger;
 mod limits;
 #[cfg(feature = "mmap")]
 mod mmap;
@@ -67,6 +69,8 @@ mod scheduler;
 mod state;
 mod stats;
 mod sync;
+#[cfg(feature = "quotas")]
+mod tenant;
 mod text;
 mod trap;
 mod value;
@@ -101,6 +105,11 @@ pub use crate::{
     stats::{HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats},
     trap::{ReportedHostCall, TrapCode, TrapReport},
     value::{MAX_VALUES, ValueType, WasmValue, WasmValues},
+};
+#[cfg(feature = "quotas")]
+pub use crate::{
+    registry::Tenant,
+    tenant::{FuelRate, TenantQuota, TenantUsage},
 };
 /// How important a guest's log line is: the `log` crate's levels.
 pub use log::Level as LogLevel;

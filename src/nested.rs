@@ -89,7 +89,9 @@ fn unavailable(kind: ErrorKind, trap: Option<TrapCode>) -> NestedFailure {
         ErrorKind::Busy => NestedFailure::BUSY,
         ErrorKind::Quarantined => NestedFailure::QUARANTINED,
         ErrorKind::Unloaded | ErrorKind::NotReady => NestedFailure::NotFound,
-        ErrorKind::OutOfFuel | ErrorKind::Deadline => NestedFailure::BUDGET,
+        ErrorKind::OutOfFuel | ErrorKind::Deadline | ErrorKind::QuotaExceeded => {
+            NestedFailure::BUDGET
+        }
         _ => NestedFailure::trapped(trap.map_or(0, TrapCode::code)),
     }
 }

@@ -4,6 +4,7 @@ use crate::{
     AuditLevel, AuditLog, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig,
     WasmPluginInstance, engine,
     host::{Directory, Host, HostFunctions},
+    ledger::{Account, Resource},
     schedule::Timer,
     sync::{Arc, Weak},
 };
@@ -36,7 +37,10 @@ impl WasmPluginInstance<EmbeddedHost> {
             directory: no_directory(),
             audit: Arc::new(AuditLog::new(AuditLevel::Off)),
         };
-        Self::build(name, wasm, config, &origin)
+        let account = Account::new("", None);
+        // Nothing has a ceiling there.
+        account.take(Resource::Plugins, 1);
+        Self::build(name, wasm, config, &origin, Arc::new(account))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     condition::{Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
     engine::{CallLimits, Code, Evidence, ExportedFunction, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
+    ledger::{Account, Resource},
     origin::Origin,
     pool::Pool,
     quarantine::{Breaker, QuarantinePolicy},
@@ -51,11 +52,13 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
 }
 
 impl<H: Host> WasmPluginInstance<H> {
+    /// A plugin that `account` has been charged for, which it gives back when it goes.
     pub(crate) fn build(
         name: &str,
         wasm: &[u8],
         config: WasmInstanceConfig,
         origin: &Origin<H>,
+        account: Arc<Account>,
     ) -> Result<Self, Error> {
         let (hash, code) =
             Self::check(name, wasm, &config, origin).map_err(|error| error.in_plugin(name))?;
@@ -82,6 +85,7 @@ impl<H: Host> WasmPluginInstance<H> {
                 directory: origin.directory.clone(),
                 audit: Arc::clone(&origin.audit),
                 function_names: Arc::clone(&origin.table) as _,
+                account,
                 kept: Once::new(),
             }),
         })
@@ -347,7 +351,12 @@ impl<H: Host> WasmPluginInstance<H> {
         options: &CallOptions,
         sandbox: &Sandbox<H>,
     ) -> Error {
-        self.failed(function, failure, options, &sandbox.evidence())
+        let evidence = match failure {
+            // The call has not begun.
+            Failure::Quota(_) => Box::default(),
+            _ => sandbox.evidence(),
+        };
+        self.failed(function, failure, options, &evidence)
     }
 
     /// Puts a failure in words.
@@ -388,6 +397,14 @@ impl<H: Host> WasmPluginInstance<H> {
     #[cold]
     fn gone(&self) -> Error {
         Error::host(ErrorKind::Unloaded, "it was unloaded").in_plugin(self.name())
+    }
+}
+
+impl<H: Host> Drop for WasmPluginInstance<H> {
+    fn drop(&mut self) {
+        if !self.condition.has(UNLOADED) {
+            self.context.account.give(Resource::Plugins, 1);
+        }
     }
 }
 

@@ -1,7 +1,12 @@
 //! The registry: load, find, call and unload plugins.
 
 mod plugins;
+#[cfg(feature = "quotas")]
+mod quotas;
 mod statistics;
+
+#[cfg(feature = "quotas")]
+pub use self::quotas::Tenant;
 
 use self::plugins::Plugins;
 
@@ -10,11 +15,14 @@ use crate::{
     HostFunctionTable, PluginEvent, WasmInstanceConfig, WasmPluginInstance, WasmValue, WasmValues,
     engine,
     host::{Directory, Host, HostFunctions},
+    ledger::{Account, Accounts, Resource},
     origin::{Origin, default_clock},
+    report,
     schedule::Timer,
     sync::{Arc, RwLock, Weak},
 };
 use alloc::{
+    boxed::Box,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -41,6 +49,7 @@ pub struct WasmPluginRegistry<H: Host = EmbeddedHost> {
 struct Inner<H: Host> {
     origin: Origin<H>,
     plugins: RwLock<Plugins<H>>,
+    accounts: Accounts,
 }
 
 impl WasmPluginRegistry<EmbeddedHost> {
@@ -59,6 +68,7 @@ impl WasmPluginRegistry<EmbeddedHost> {
             table: Ok(None),
             clock: default_clock(),
             audit: AuditLevel::default(),
+            ceiling: None,
         }
     }
 }
@@ -75,7 +85,7 @@ impl<H: Host> WasmPluginRegistry<H> {
     pub fn with_host(host: H) -> Self {
         // A table of the default size has room for the built-in functions.
         let table = HostFunctionTable::<H>::new().finish().unwrap_or_default();
-        Self::assemble(host, table, default_clock(), AuditLevel::default())
+        Self::assemble(host, table, default_clock(), AuditLevel::default(), Accounts::new())
     }
 
     fn assemble(
@@ -83,6 +93,7 @@ impl<H: Host> WasmPluginRegistry<H> {
         table: HostFunctions<H>,
         clock: Option<Arc<dyn Timer>>,
         audit: AuditLevel,
+        accounts: Accounts,
     ) -> Self {
         let inner = Arc::new_cyclic(|inner: &Weak<Inner<H>>| Inner {
             origin: Origin {
@@ -93,6 +104,7 @@ impl<H: Host> WasmPluginRegistry<H> {
                 audit: Arc::new(AuditLog::new(audit)),
             },
             plugins: RwLock::new(Plugins::new()),
+            accounts,
         });
         Self { inner }
     }
@@ -152,7 +164,13 @@ impl<H: Host> WasmPluginRegistry<H> {
     ) -> Result<(), Error> {
         engine::check_dispatch().map_err(|error| error.in_plugin(name))?;
         let reservation = self.inner.reserve(name)?;
-        let plugin = WasmPluginInstance::build(name, wasm, config, &self.inner.origin)?;
+        let account = self.inner.accounts.of(&config.tenant);
+        account
+            .try_take(Resource::Plugins, 1)
+            .map_err(|reached| report::over_quota(&reached).in_plugin(name))?;
+        let plugin =
+            WasmPluginInstance::build(name, wasm, config, &self.inner.origin, Arc::clone(&account))
+                .inspect_err(|_| account.give(Resource::Plugins, 1))?;
         plugin.init()?;
         log::debug!("plugin `{name}` of tenant `{}` loaded", plugin.tenant());
         plugin.record_load();
@@ -345,7 +363,11 @@ pub struct RegistryBuilder<H: Host> {
     table: Result<Option<HostFunctions<H>>, Error>,
     clock: Option<Arc<dyn Timer>>,
     audit: AuditLevel,
+    ceiling: Option<Ceiling>,
 }
+
+/// What sets a ceiling on what all tenants hold.
+type Ceiling = Box<dyn FnOnce(&Account, Option<&dyn Timer>) -> Result<(), Error>>;
 
 /// The host, or how it is made: whoever gives another has no use for the default one's code.
 enum GivenHost<H> {
@@ -357,7 +379,8 @@ impl<H: Host> RegistryBuilder<H> {
     /// Sets the host. A table given before is forgotten.
     pub fn host<G: Host>(self, host: G) -> RegistryBuilder<G> {
         let host = GivenHost::Given(host);
-        RegistryBuilder { host, table: Ok(None), clock: self.clock, audit: self.audit }
+        let Self { clock, audit, ceiling, .. } = self;
+        RegistryBuilder { host, table: Ok(None), clock, audit, ceiling }
     }
 
     /// Sets the functions that plugins may import. Default: the built-in ones.
@@ -380,7 +403,9 @@ impl<H: Host> RegistryBuilder<H> {
     /// # Errors
     ///
     /// [`ErrorKind::UnsoundDispatch`] if no plugin may run in this build,
-    /// [`ErrorKind::TableFull`] if the table had no room for the built-in functions.
+    /// [`ErrorKind::TableFull`] if the table had no room for the built-in functions,
+    /// [`ErrorKind::ClockMissing`] if the quota has a [`FuelRate`](crate::FuelRate) and there is no
+    /// clock.
     pub fn build(self) -> Result<WasmPluginRegistry<H>, Error> {
         engine::check_dispatch()?;
         let table = match self.table? {
@@ -391,7 +416,11 @@ impl<H: Host> RegistryBuilder<H> {
             GivenHost::Given(host) => host,
             GivenHost::Default(make) => make(),
         };
-        Ok(WasmPluginRegistry::assemble(host, table, self.clock, self.audit))
+        let accounts = Accounts::new();
+        if let Some(set) = self.ceiling {
+            set(accounts.registry(), self.clock.as_deref())?;
+        }
+        Ok(WasmPluginRegistry::assemble(host, table, self.clock, self.audit, accounts))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     CallOptions, Error, ErrorKind, MAX_CALL_DEPTH, ValueType, WasmInstanceConfig, WasmValue,
     engine::{ExportedFunction, Failure},
     host::{Host, HostError, HostFunctions},
+    ledger::Reached,
     value::{MAX_VALUES, TypeList},
 };
 use alloc::{format, string::String, vec::Vec};
@@ -211,6 +212,11 @@ pub(crate) fn busy(slots: usize) -> Error {
     Error::configuration(ErrorKind::Busy, what)
 }
 
+#[cold]
+pub(crate) fn over_quota(reached: &Reached) -> Error {
+    Error::configuration(ErrorKind::QuotaExceeded, format!("{reached}"))
+}
+
 /// A copy of an answer.
 pub(crate) fn copy(answer: &[u8]) -> Result<Vec<u8>, Failure> {
     let mut copy = Vec::new();
@@ -270,6 +276,7 @@ pub(crate) fn describe<H: Host>(
             let kind = if limit { ErrorKind::LimitExceeded } else { ErrorKind::Refused };
             Error::guest(kind, format!("it cannot be instantiated: {message}"))
         }
+        Failure::Quota(reached) => over_quota(&reached),
         Failure::TooManyExternRefs => Error::host(
             ErrorKind::LimitExceeded,
             "a sandbox holds 64 different `ExternRef`s at most; this would be one more",

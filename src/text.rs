@@ -1,9 +1,18 @@
-//! Text of fixed size, where nothing may be allocated.
+//! Text of fixed size, where nothing may be allocated; and the hash of a name.
+
+use hash32::{FnvHasher, Hasher as _};
 
 /// As much of `text` as fits into `max_bytes`, cut between characters.
 pub(crate) fn prefix(text: &str, max_bytes: usize) -> &str {
     let end = (0..=max_bytes.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     text.get(..end.unwrap_or(0)).unwrap_or_default()
+}
+
+/// A number for a name, which many names share.
+pub(crate) fn hash(name: &str) -> u32 {
+    let mut hasher = FnvHasher::default();
+    core::hash::Hasher::write(&mut hasher, name.as_bytes());
+    hasher.finish32()
 }
 
 #[cfg(test)]

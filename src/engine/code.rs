@@ -1,8 +1,9 @@
 //! One compiled module, linked to the host functions it imports.
 
 use super::{
-    CallLimits, costs,
+    costs,
     inspect::{Care, Shape, Signature, inspect, invalid},
+    limits::CallLimits,
     link::HostBody,
     rewrite::{START_EXPORT, rewrite},
 };

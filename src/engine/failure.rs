@@ -3,6 +3,7 @@
 use crate::{
     TrapCode,
     host::{HostError, NestedFailure, RECENT_CALLS, RecentCall},
+    ledger::Reached,
 };
 use alloc::{boxed::Box, string::String};
 use core::fmt;
@@ -33,6 +34,8 @@ pub(crate) enum Failure {
         message: String,
         limit: bool,
     },
+    /// A ceiling of the tenant's or the registry's was reached before anything ran.
+    Quota(Box<Reached>),
     /// One `ExternRef` more than a sandbox holds.
     TooManyExternRefs,
     /// A function that is compiled on its first call turned out to be invalid.
@@ -41,12 +44,20 @@ pub(crate) enum Failure {
     Engine(Box<str>),
 }
 
+impl From<Box<Reached>> for Failure {
+    fn from(reached: Box<Reached>) -> Self {
+        Self::Quota(reached)
+    }
+}
+
 impl From<&Failure> for NestedFailure {
     /// What a plugin is told of one that it called.
     fn from(failure: &Failure) -> Self {
         match failure {
             Failure::Trap(code) => Self::trapped(code.code()),
-            Failure::OutOfFuel | Failure::Deadline | Failure::Cancelled => Self::BUDGET,
+            Failure::OutOfFuel | Failure::Deadline | Failure::Cancelled | Failure::Quota(_) => {
+                Self::BUDGET
+            }
             Failure::Host { error, .. } => Self::trapped(HostError::status(*error).unwrap_or(0)),
             Failure::AnswerTooLong { .. } => Self::LimitReached,
             Failure::Status(status) => Self::refused(*status),

@@ -1,11 +1,13 @@
 //! The limits on growth of one sandbox: all its memories together, all its tables together.
 
-use crate::{GrowthPolicy, WasmInstanceConfig, stats::SlotCounts, sync::Arc};
-use wasmi::{
-    ResourceLimiter,
-    errors::{MemoryError, TableError},
+use crate::{
+    GrowthPolicy, WasmInstanceConfig,
+    ledger::{Account, Reached, Resource},
+    stats::SlotCounts,
+    sync::Arc,
 };
-// The error of the trait's methods, which wasmi itself does not export.
+use alloc::boxed::Box;
+use wasmi::errors::TableError;
 use wasmi_core::LimiterError;
 
 /// What a sandbox holds of memories and tables, and what it may.
@@ -23,15 +25,23 @@ pub(super) struct Limiter {
     starting: bool,
     /// Whether the last `table.grow` stopped for want of fuel.
     table_growth_interrupted: bool,
+    /// The ceiling of the tenant's or the registry's that forbade the last growth, if one did.
+    reached: Option<(Resource, usize)>,
     counts: Arc<SlotCounts>,
+    account: Arc<Account>,
 }
 
-type Verdict = Result<bool, LimiterError>;
+pub(super) type Verdict = Result<bool, LimiterError>;
 
 impl Limiter {
-    pub(super) fn new(config: &WasmInstanceConfig, counts: Arc<SlotCounts>) -> Self {
+    pub(super) fn new(
+        config: &WasmInstanceConfig,
+        counts: Arc<SlotCounts>,
+        account: Arc<Account>,
+    ) -> Result<Self, Box<Reached>> {
         let limits = &config.limits;
-        Self {
+        account.try_take(Resource::Sandboxes, 1)?;
+        Ok(Self {
             memory_bytes: 0,
             table_elements: 0,
             max_memory_bytes: saturate(config.capabilities.memory_limit_bytes),
@@ -41,8 +51,10 @@ impl Limiter {
             pending: 0,
             starting: true,
             table_growth_interrupted: false,
+            reached: None,
             counts,
-        }
+            account,
+        })
     }
 
     /// From here on, growth is the guest's.
@@ -60,6 +72,24 @@ impl Limiter {
         core::mem::take(&mut self.table_growth_interrupted)
     }
 
+    /// The ceiling of the tenant's or the registry's that forbade the last growth, if one did.
+    #[cold]
+    pub(super) fn reached(&self) -> Option<Box<Reached>> {
+        self.reached.and_then(|(what, n)| self.account.reached(what, n))
+    }
+
+    /// Whether a ceiling of the tenant's or the registry's forbade the last growth.
+    pub(super) fn has_reached(&self) -> bool {
+        self.reached.is_some()
+    }
+
+    /// Takes what a growth adds from the tenant's account.
+    fn take(&mut self, what: Resource, added: usize) -> bool {
+        let taken = self.account.take(what, added);
+        self.reached = (!taken).then_some((what, added));
+        taken
+    }
+
     fn deny(&self) -> Verdict {
         match (self.starting, self.policy) {
             (false, GrowthPolicy::Trap) => Err(LimiterError::ResourceLimiterDeniedAllocation),
@@ -68,15 +98,33 @@ impl Limiter {
     }
 }
 
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        let held = [
+            (Resource::Sandboxes, 1),
+            (Resource::MemoryBytes, self.memory_bytes),
+            (Resource::TableElements, self.table_elements),
+        ];
+        for (what, n) in held {
+            self.account.give(what, n);
+        }
+    }
+}
+
 fn saturate(limit: u64) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
-impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _max: Option<usize>) -> Verdict {
+impl Limiter {
+    /// Whether a memory may grow from `current` to `desired` bytes.
+    pub(super) fn memory_growing(&mut self, current: usize, desired: usize) -> Verdict {
         let added = desired.saturating_sub(current);
         let total = self.memory_bytes.saturating_add(added);
         if total > self.max_memory_bytes || (!self.starting && added > self.max_step_bytes) {
+            self.reached = None;
+            return self.deny();
+        }
+        if !self.take(Resource::MemoryBytes, added) {
             return self.deny();
         }
         self.memory_bytes = total;
@@ -85,40 +133,42 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, max: Option<usize>) -> Verdict {
+    /// Whether a table may grow from `current` to `desired` elements.
+    pub(super) fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        max: Option<usize>,
+    ) -> Verdict {
         let added = desired.saturating_sub(current);
         let total = self.table_elements.saturating_add(added);
+        self.reached = None;
         if total > self.max_table_elements {
             return self.deny();
         }
         if max.is_some_and(|max| desired > max) {
             return Ok(false);
         }
+        if !self.take(Resource::TableElements, added) {
+            return self.deny();
+        }
         self.table_elements = total;
         self.pending = added;
         Ok(true)
     }
 
-    fn memory_grow_failed(&mut self, _error: &MemoryError) -> Result<(), LimiterError> {
-        self.memory_bytes = self.memory_bytes.saturating_sub(self.pending);
-        Ok(())
+    /// Takes back the growth that was allowed last.
+    pub(super) fn memory_grow_failed(&mut self) {
+        let pending = core::mem::take(&mut self.pending);
+        self.memory_bytes = self.memory_bytes.saturating_sub(pending);
+        self.account.give(Resource::MemoryBytes, pending);
     }
 
-    fn table_grow_failed(&mut self, error: &TableError) -> Result<(), LimiterError> {
-        self.table_elements = self.table_elements.saturating_sub(self.pending);
+    /// Takes back the growth that was allowed last.
+    pub(super) fn table_grow_failed(&mut self, error: &TableError) {
+        let pending = core::mem::take(&mut self.pending);
+        self.table_elements = self.table_elements.saturating_sub(pending);
+        self.account.give(Resource::TableElements, pending);
         self.table_growth_interrupted = matches!(error, TableError::OutOfFuel { .. });
-        Ok(())
-    }
-
-    fn instances(&self) -> usize {
-        1
-    }
-
-    fn tables(&self) -> usize {
-        usize::MAX
-    }
-
-    fn memories(&self) -> usize {
-        usize::MAX
     }
 }

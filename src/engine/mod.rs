@@ -8,6 +8,7 @@ mod dispatch;
 mod failure;
 mod inspect;
 mod limiter;
+mod limits;
 mod link;
 mod names;
 mod proposals;
@@ -26,9 +27,10 @@ pub(crate) use self::{
     convention::{Bytes, Input},
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},
+    limits::CallLimits,
     link::HostBody,
     run::Stop,
-    sandbox::{CallLimits, Sandbox},
+    sandbox::Sandbox,
     task::Task,
 };
 pub use self::{

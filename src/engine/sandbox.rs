@@ -4,6 +4,8 @@ use super::{
     code::{Code, ExportedFunction},
     convention::{Convention, Input},
     failure::{BadAnswer, Evidence, Failure, setup_failure},
+    limiter::Limiter,
+    limits::CallLimits,
     rewrite::START_EXPORT,
     run::{Untyped, run_typed, run_untyped},
     signature::{Params, Results},
@@ -11,9 +13,10 @@ use super::{
     values::{CallValues, lift, lower, placeholder},
 };
 use crate::{
-    CallOptions, ErrorKind, HostError, WasmInstanceConfig, WasmValue, WasmValues,
+    CallOptions, ErrorKind, HostError, WasmValue, WasmValues,
     host::{Host, PluginContext},
-    schedule::{First, SLICE_FUEL},
+    ledger::Reached,
+    schedule::First,
     stats::{SlotCounts, Stop},
     sync::Arc,
 };
@@ -23,39 +26,6 @@ use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
 
 /// One call in so many is timed as a whole, beginning with a sandbox's first.
 const TIMED_EVERY: u32 = 256;
-
-/// What a call may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CallLimits {
-    pub(crate) fuel: u64,
-    pub(crate) timeout_us: u64,
-    /// When the call that led to it must have ended, if there is one and that is known.
-    pub(crate) outer_deadline_us: Option<u64>,
-    pub(crate) tag: u64,
-    pub(crate) slice_fuel: u64,
-    /// Whether there is nothing to look at between the slices.
-    pub(crate) whole: bool,
-}
-
-impl CallLimits {
-    /// Whether a call that ran out of time had as much of it as `full` says.
-    pub(crate) fn has_timeout_of(&self, full: &Self) -> bool {
-        self.outer_deadline_us.is_none() && self.timeout_us == full.timeout_us
-    }
-
-    /// What a call that the host makes may use, in slices.
-    pub(crate) fn new(config: &WasmInstanceConfig, options: &CallOptions) -> Self {
-        let fuel = config.capabilities.fuel_limit;
-        Self {
-            fuel: options.fuel.map_or(fuel, |narrowed| narrowed.min(fuel)),
-            timeout_us: config.call_timeout_us(options),
-            outer_deadline_us: None,
-            tag: options.tag,
-            slice_fuel: SLICE_FUEL,
-            whole: false,
-        }
-    }
-}
 
 /// An instance with a store of its own, linked and started.
 ///
@@ -102,16 +72,22 @@ impl<H: Host> Sandbox<H> {
         context: &Arc<PluginContext<H>>,
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
+        let limiter =
+            Limiter::new(&context.config, Arc::clone(counts), Arc::clone(&context.account))
+                .inspect_err(|reached| context.tell_quota(reached, None))?;
         counts.sandboxes.add(1);
-        let data = StoreData::new(Arc::clone(context), Arc::clone(counts));
+        let data = StoreData::new(Arc::clone(context), Arc::clone(counts), limiter);
         let mut store = Store::new(&code.engine, data);
-        store.limiter(|data| &mut data.limiter);
+        store.limiter(|data| data);
         let mut imports = Vec::with_capacity(code.linked().len());
         for (function, spec) in code.linked() {
             imports.push(Extern::Func(Arc::clone(function).link(&mut store, *spec)));
         }
         let instance = Instance::new(&mut store, &code.module, &imports);
-        let instance = instance.map_err(|error| setup_failure(&error))?;
+        let instance = instance.map_err(|error| match store.data().limiter.reached() {
+            Some(reached) => reached.into(),
+            None => setup_failure(&error),
+        })?;
         store.data_mut().limiter.started();
         store.data_mut().memory = instance.get_memory(&store, "memory");
         let mut functions = Vec::with_capacity(code.functions().len());
@@ -138,6 +114,7 @@ impl<H: Host> Sandbox<H> {
         let Some(function) = self.start_function()? else {
             return Ok(());
         };
+        self.check_rate()?;
         let config = &self.store.data().context.config;
         let limits = self.code.limits(config, &CallOptions::default());
         let cancel = Arc::clone(&self.store.data().call.counts.cancel);
@@ -146,6 +123,7 @@ impl<H: Host> Sandbox<H> {
         let result =
             run_untyped(&mut self.store, Untyped { function, args: &[], results: &mut [] });
         self.end_outlined();
+        self.pay_for_start();
         // The call that the sandbox is made for is still to come.
         cancel.pause();
         match &result {
@@ -153,6 +131,23 @@ impl<H: Host> Sandbox<H> {
             Err(failure) => self.count_stop(failure),
         }
         result
+    }
+
+    /// Whether there is fuel for a start function, which is paid for when it has run.
+    #[inline(never)]
+    pub(super) fn check_rate(&self) -> Result<(), Failure> {
+        let context = &self.store.data().context;
+        context.give_fuel(context.take_fuel(1)?);
+        Ok(())
+    }
+
+    /// Has the tenant's rate of fuel pay for what the start function spent.
+    #[inline(never)]
+    pub(super) fn pay_for_start(&self) {
+        let context = &self.store.data().context;
+        if context.config.enable_fuel {
+            context.account.spend_fuel(self.spent);
+        }
     }
 
     pub(super) fn start_function(&self) -> Result<Option<Func>, Failure> {
@@ -347,6 +342,11 @@ impl<H: Host> Sandbox<H> {
         call.pace.finish(context.clock(), self.spent, &call.counts)
     }
 
+    /// The ceiling of the tenant's or the registry's that forbade the last growth, if one did.
+    pub(crate) fn reached(&self) -> Option<Box<Reached>> {
+        self.store.data().limiter.reached()
+    }
+
     /// What is counted in its slot.
     #[inline]
     pub(crate) fn counts(&self) -> &SlotCounts {
@@ -488,6 +488,7 @@ impl Failure {
             | Self::Status(_)
             | Self::AnswerTooLong { .. }
             | Self::Setup { .. }
+            | Self::Quota(_)
             | Self::TooManyExternRefs => None,
         }
     }

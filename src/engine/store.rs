@@ -2,11 +2,17 @@
 
 use super::{limiter::Limiter, unwind::Caught};
 use crate::{
-    host::{CallState, PluginContext},
+    host::{CallState, Host, PluginContext},
     stats::SlotCounts,
     sync::Arc,
 };
 use alloc::vec::Vec;
+use wasmi::{
+    ResourceLimiter,
+    errors::{MemoryError, TableError},
+};
+// The error of the trait's methods, which wasmi itself does not export.
+use wasmi_core::LimiterError;
 
 /// The most `ExternRef`s of a sandbox that differ.
 pub(super) const MAX_EXTERN_REFS: usize = 64;
@@ -26,14 +32,75 @@ pub(super) struct StoreData<H> {
 }
 
 impl<H> StoreData<H> {
-    pub(super) fn new(context: Arc<PluginContext<H>>, counts: Arc<SlotCounts>) -> Self {
+    pub(super) fn new(
+        context: Arc<PluginContext<H>>,
+        counts: Arc<SlotCounts>,
+        limiter: Limiter,
+    ) -> Self {
         Self {
-            call: CallState::new(context.config.enable_fuel, Arc::clone(&counts)),
-            limiter: Limiter::new(&context.config, counts),
+            call: CallState::new(context.config.enable_fuel, counts),
+            limiter,
             caught: Caught::default(),
             context,
             memory: None,
             extern_refs: Vec::new(),
+        }
+    }
+}
+
+/// Asks the [`Limiter`], and tells of a ceiling of the tenant's or the registry's.
+impl<H: Host> ResourceLimiter for StoreData<H> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        let verdict = self.limiter.memory_growing(current, desired);
+        self.tell_of_ceiling();
+        verdict
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        let verdict = self.limiter.table_growing(current, desired, maximum);
+        self.tell_of_ceiling();
+        verdict
+    }
+
+    fn memory_grow_failed(&mut self, _error: &MemoryError) -> Result<(), LimiterError> {
+        self.limiter.memory_grow_failed();
+        Ok(())
+    }
+
+    fn table_grow_failed(&mut self, error: &TableError) -> Result<(), LimiterError> {
+        self.limiter.table_grow_failed(error);
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}
+
+impl<H: Host> StoreData<H> {
+    fn tell_of_ceiling(&self) {
+        if self.limiter.has_reached()
+            && let Some(reached) = self.limiter.reached()
+        {
+            self.context.tell_quota(&reached, Some(&self.call.recorded));
         }
     }
 }

@@ -3,9 +3,10 @@
 use super::{
     convention::{Bytes, Exchange},
     failure::{Failure, HostStop},
+    limits::CallLimits,
     link::{HostResult, perform},
     run::{Answer, At, AtUntyped, Stop, Untyped, step, stopped},
-    sandbox::{CallLimits, Sandbox},
+    sandbox::Sandbox,
     store::StoreData,
     unwind::Caught,
     values::{CallValues, lift},
@@ -71,6 +72,9 @@ impl<H: Host> Sandbox<H> {
         let Some(function) = self.start_function()? else {
             return Ok(None);
         };
+        if !self.is_nested() {
+            self.check_rate()?;
+        }
         let values = Values { function, values: CallValues::new(), args: 0 };
         Ok(Some(Task::of_values(values)))
     }
@@ -141,6 +145,9 @@ impl<H: Host> Sandbox<H> {
     /// Ends the start function's call.
     pub(crate) fn end_start_task(&mut self, result: Result<(), &Failure>) {
         self.end();
+        if !self.is_nested() {
+            self.pay_for_start();
+        }
         self.end_any_task(result);
     }
 

@@ -5,6 +5,7 @@ use crate::{
     AuditLevel, AuditLog, EmbeddedHost, HostFunctionTable, WasmInstanceConfig,
     WasmPluginCapabilities, WasmValue, WasmValues,
     host::PluginContext,
+    ledger::Account,
     origin::{default_clock, no_directory},
     stats::SlotCounts,
     sync::{Arc, Once},
@@ -31,6 +32,7 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         directory: no_directory(),
         audit: Arc::new(AuditLog::new(AuditLevel::Off)),
         function_names: Arc::clone(&table) as _,
+        account: Arc::new(Account::new("", None)),
         kept: Once::new(),
     });
     let counts = SlotCounts::new(table.len());

@@ -4,6 +4,7 @@ use super::{Chain, Host, Link};
 use crate::{
     AuditDecision, AuditLog, PluginEvent, WasmInstanceConfig, WasmPluginInstance,
     audit::Recorded,
+    ledger::{Account, Reached},
     schedule::Timer,
     sync::{Arc, Once, Weak},
 };
@@ -22,6 +23,8 @@ pub(crate) struct PluginContext<H> {
     pub(crate) directory: Weak<dyn Directory<H>>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) function_names: Arc<dyn FunctionNames>,
+    /// What its tenant's plugins hold.
+    pub(crate) account: Arc<Account>,
     /// What the host keeps for the plugin, once it has been looked up.
     pub(crate) kept: Once<Arc<dyn Any + Send + Sync>>,
 }
@@ -81,6 +84,35 @@ impl<H: Host> PluginContext<H> {
     ) {
         self.record(decision, function, resource, status, fuel);
         self.tell_host(decision, function, resource, status, fuel);
+    }
+
+    /// Takes a call's fuel out of the rates of its tenant and of the registry, or as much as a full bucket
+    /// has; all of it where no rate is set, and for a plugin that is not metered.
+    pub(crate) fn take_fuel(&self, fuel: u64) -> Result<u64, Box<Reached>> {
+        match self.config.enable_fuel {
+            true => self
+                .account
+                .take_fuel(fuel, self.clock())
+                .inspect_err(|reached| self.tell_quota(reached, None)),
+            false => Ok(fuel),
+        }
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn give_fuel(&self, fuel: u64) {
+        if self.config.enable_fuel {
+            self.account.give_fuel(fuel);
+        }
+    }
+
+    /// Tells of a ceiling of the tenant's or the registry's that was reached. In a call, `recorded` counts
+    /// how many of these there are.
+    #[cold]
+    pub(crate) fn tell_quota(&self, reached: &Reached, recorded: Option<&Recorded>) {
+        match recorded.is_none_or(Recorded::may_record) {
+            true => self.tell(AuditDecision::Quota, "", reached.limit_name(), -1, 0),
+            false => self.audit.miss(),
+        }
     }
 
     /// Tells the host what happened to the plugin. No lock may be held.

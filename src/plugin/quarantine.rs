@@ -121,7 +121,7 @@ impl<H: Host> WasmPluginInstance<H> {
         changed
     }
 
-    fn now_us(&self) -> Option<u64> {
+    pub(super) fn now_us(&self) -> Option<u64> {
         self.context.clock().map(Timer::now_us)
     }
 }

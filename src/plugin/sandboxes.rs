@@ -7,6 +7,7 @@ use crate::{
     condition::{QUARANTINED, TRAPPED, UNLOADED},
     engine::{Evidence, Failure, Sandbox},
     host::Host,
+    ledger::Resource,
     pool::{Held, Seat},
     stats::SlotCounts,
     sync::Arc,
@@ -201,7 +202,9 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Refuses new calls and drops everything that is not in use. Never waits.
     pub(crate) fn unload(&self) {
-        self.condition.hold(UNLOADED, true);
+        if !self.condition.hold(UNLOADED, true) {
+            self.context.account.give(Resource::Plugins, 1);
+        }
         *self.code.write() = None;
         self.pool.close();
         self.context.tell(AuditDecision::Unload, "", "", 0, 0);

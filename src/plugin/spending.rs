@@ -52,7 +52,7 @@ impl<H: Host> WasmPluginInstance<H> {
         }
     }
 
-    /// Runs `call` on as much of `limits` as the fuel budget allows.
+    /// Runs `call` on as much of `limits` as the fuel budget and the fuel rate allow.
     #[inline]
     pub(crate) fn spend_limits<T>(
         &self,
@@ -62,14 +62,14 @@ impl<H: Host> WasmPluginInstance<H> {
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.forget_trap();
-        let has_budget = self.context.config.fuel_budget.is_some();
+        let is_rationed = self.is_rationed();
         let mut reserved = None;
-        let limits = match has_budget {
-            true => self.reserve(limits, &mut reserved),
+        let limits = match is_rationed {
+            true => self.reserve(limits, &mut reserved)?,
             false => limits,
         };
         let result = call(sandbox, limits);
-        if has_budget {
+        if is_rationed {
             self.give_back(limits.fuel.saturating_sub(sandbox.spent()));
         }
         match &result {
@@ -100,44 +100,69 @@ impl<H: Host> WasmPluginInstance<H> {
         self.went_wrong(function, failure, limits, sandbox.counts());
     }
 
-    /// Begins a call that a frame runs, on up to `fuel`; returns how much of it the budget allows.
-    pub(crate) fn begin_spending(&self, fuel: u64) -> u64 {
+    /// Begins a call that a frame runs, on up to `fuel`; returns how much of it it may use. What another
+    /// plugin calls runs on the fuel that its caller took.
+    pub(crate) fn begin_spending(&self, fuel: u64, is_nested: bool) -> Result<u64, Failure> {
         self.forget_trap();
-        match self.context.config.fuel_budget {
-            Some(_) => self.take_fuel(fuel),
-            None => fuel,
+        match is_nested {
+            true => Ok(self.take_of_budget(fuel)),
+            false => self.take_fuel(fuel),
         }
     }
 
     /// Ends a call that a frame ran, which has not used `fuel`.
-    pub(crate) fn end_spending(&self, fuel: u64) {
-        if self.context.config.fuel_budget.is_some() {
-            self.give_back(fuel);
+    pub(crate) fn end_spending(&self, fuel: u64, is_nested: bool) {
+        match is_nested {
+            true => self.give_to_budget(fuel),
+            false => self.give_back(fuel),
         }
     }
 
-    /// Takes fuel out of the budget, or as much as is left.
-    fn take_fuel(&self, fuel: u64) -> u64 {
-        self.change_budget(&|left| left.saturating_sub(fuel)).min(fuel)
+    /// Whether fuel is rationed beyond the limit of each call.
+    #[inline]
+    fn is_rationed(&self) -> bool {
+        self.context.config.fuel_budget.is_some() || self.context.account.is_rated()
     }
 
-    /// Takes a call's fuel out of the budget, or as much as is left, and puts what the call may use
-    /// then in `reserved`.
+    /// Takes a call's fuel, or as much as it may use, and puts what the call may use then in `reserved`.
     #[inline(never)]
     fn reserve<'l>(
         &self,
         limits: &CallLimits,
         reserved: &'l mut Option<CallLimits>,
-    ) -> &'l CallLimits {
-        let fuel = self.take_fuel(limits.fuel);
-        reserved.insert(CallLimits { fuel, ..*limits })
+    ) -> Result<&'l CallLimits, Failure> {
+        let fuel = self.take_fuel(limits.fuel)?;
+        Ok(reserved.insert(CallLimits { fuel, ..*limits }))
+    }
+
+    /// Takes fuel out of the rate and the budget, or as much as is left in the budget.
+    fn take_fuel(&self, fuel: u64) -> Result<u64, Failure> {
+        let of_rate = self.context.take_fuel(fuel)?;
+        let fuel = self.take_of_budget(of_rate);
+        self.context.give_fuel(of_rate.saturating_sub(fuel));
+        Ok(fuel)
+    }
+
+    /// Takes fuel out of the budget, or as much as is left.
+    fn take_of_budget(&self, fuel: u64) -> u64 {
+        match self.context.config.fuel_budget {
+            Some(_) => self.change_budget(&|left| left.saturating_sub(fuel)).min(fuel),
+            None => fuel,
+        }
+    }
+
+    /// Returns what a call has not used.
+    #[inline(never)]
+    fn give_back(&self, fuel: u64) {
+        self.context.give_fuel(fuel);
+        self.give_to_budget(fuel);
     }
 
     /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
-    #[inline(never)]
-    fn give_back(&self, fuel: u64) {
-        let full = self.context.config.fuel_budget.unwrap_or(u64::MAX);
-        self.change_budget(&|left| left.saturating_add(fuel).min(full));
+    fn give_to_budget(&self, fuel: u64) {
+        if let Some(full) = self.context.config.fuel_budget {
+            self.change_budget(&|left| left.saturating_add(fuel).min(full));
+        }
     }
 
     /// Changes what is left of the budget; returns what was left before.

@@ -1,8 +1,7 @@
 //! The loaded plugins, by name and in load order.
 
-use crate::{WasmPluginInstance, host::Host, sync::Arc};
+use crate::{WasmPluginInstance, host::Host, sync::Arc, text::hash};
 use alloc::{boxed::Box, vec::Vec};
-use hash32::{FnvHasher, Hasher as _};
 
 /// The loaded plugins. A name that is being loaded is held, and cannot be found.
 // Not a hash map: a hash that nobody can make collide takes three kilobytes of code. Names that collide
@@ -82,12 +81,6 @@ impl<H: Host> Plugins<H> {
         let wanted = (hash(name), name);
         self.by_name.binary_search_by(|entry| (entry.hash, &*entry.name).cmp(&wanted))
     }
-}
-
-fn hash(name: &str) -> u32 {
-    let mut hasher = FnvHasher::default();
-    core::hash::Hasher::write(&mut hasher, name.as_bytes());
-    hasher.finish32()
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod piecewise;
 mod probe;
 mod prometheus;
 mod quarantine;
+mod quotas;
 mod registry;
 mod scheduler;
 mod search;

@@ -1,0 +1,116 @@
+//! Tenants: what the plugins of one may hold and spend together.
+
+use crate::{
+    Error, ErrorKind,
+    ledger::{Account, Resource},
+    schedule::Timer,
+};
+
+/// What the plugins of one tenant may hold and spend together, or those of all tenants. The default
+/// sets no ceiling.
+///
+/// What is over a ceiling when it is set stays; nothing is added until enough has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TenantQuota {
+    /// Loaded plugins. Default: `u64::MAX`, no ceiling, as of those below.
+    pub max_plugins: u64,
+    /// Sandboxes, idle ones included.
+    pub max_sandboxes: u64,
+    /// Bytes of all linear memories of all sandboxes.
+    pub max_memory_bytes: u64,
+    /// Elements of all tables of all sandboxes.
+    pub max_table_elements: u64,
+    /// Fuel over time. Default: none.
+    pub fuel_rate: Option<FuelRate>,
+}
+
+/// Fuel over time: a bucket of tokens that fills by the registry's clock. It is full when it is set.
+///
+/// A call that the host makes, and a start function, takes all the fuel it may use out of the bucket
+/// before it runs, and gives back what it has not spent: it runs as if alone, or is refused at once
+/// with [`ErrorKind::QuotaExceeded`]. What it may use is at most a full bucket, whatever its
+/// `fuel_limit`. Plugins that are called by plugins run on what their caller took. Calls of a plugin
+/// with [`enable_fuel`](crate::WasmInstanceConfig::enable_fuel) off spend none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FuelRate {
+    /// Fuel that comes each second.
+    pub per_second: u64,
+    /// The most fuel that the bucket holds: of as many calls at once as it holds `fuel_limit`s.
+    pub burst: u64,
+}
+
+impl Default for TenantQuota {
+    fn default() -> Self {
+        Self {
+            max_plugins: u64::MAX,
+            max_sandboxes: u64::MAX,
+            max_memory_bytes: u64::MAX,
+            max_table_elements: u64::MAX,
+            fuel_rate: None,
+        }
+    }
+}
+
+impl TenantQuota {
+    pub(crate) fn apply(&self, account: &Account, clock: Option<&dyn Timer>) -> Result<(), Error> {
+        let rate = self.fuel_rate.map(|rate| (rate.per_second, rate.burst));
+        match (rate, clock) {
+            (None, _) => account.set_rate(None, 0),
+            (rate, Some(clock)) => account.set_rate(rate, clock.now_us()),
+            (Some(_), None) => {
+                let what =
+                    "`fuel_rate` is set and there is no clock: give the registry's builder one";
+                return Err(Error::configuration(ErrorKind::ClockMissing, what));
+            }
+        }
+        account.set_limit(Resource::Plugins, self.max_plugins);
+        account.set_limit(Resource::Sandboxes, self.max_sandboxes);
+        account.set_limit(Resource::MemoryBytes, self.max_memory_bytes);
+        account.set_limit(Resource::TableElements, self.max_table_elements);
+        Ok(())
+    }
+}
+
+/// What is held at the moment, by the plugins of one tenant or of all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TenantUsage {
+    /// Loaded plugins.
+    pub plugins: u64,
+    /// Sandboxes, idle ones included.
+    pub sandboxes: u64,
+    /// Bytes of all linear memories.
+    pub memory_bytes: u64,
+    /// Elements of all tables.
+    pub table_elements: u64,
+    /// The fuel that may be spent at once; nothing without a [`FuelRate`].
+    pub fuel_left: Option<u64>,
+}
+
+impl TenantUsage {
+    pub(crate) fn of(account: &Account, clock: Option<&dyn Timer>) -> Self {
+        let used = |what| account.used(what);
+        Self {
+            plugins: used(Resource::Plugins),
+            sandboxes: used(Resource::Sandboxes),
+            memory_bytes: used(Resource::MemoryBytes),
+            table_elements: used(Resource::TableElements),
+            fuel_left: account.fuel_left(clock),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_without_a_clock_is_refused_and_nothing_is_set() {
+        let account = Account::new("tenant", None);
+        let fuel_rate = Some(FuelRate { per_second: 1, burst: 1 });
+        let quota = TenantQuota { max_plugins: 0, fuel_rate, ..TenantQuota::default() };
+        let error = quota.apply(&account, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ClockMissing);
+        assert!(account.take(Resource::Plugins, 1));
+        assert_eq!(account.take_fuel(7, None).ok(), Some(7));
+    }
+}

@@ -1,0 +1,460 @@
+//! What the plugins of a tenant may hold and spend together, and those of all tenants.
+
+use crate::support::{StepClock, all_granted, assert_error, call_i32, config, fixture, wat};
+use proptest::prelude::*;
+use std::sync::Arc;
+use wasm_runtime::{
+    AuditDecision, CallOptions, ErrorKind, FuelRate, GrowthPolicy, ModuleLimits, Progress,
+    ResetPolicy, TenantQuota, TenantUsage, WasmInstanceConfig, WasmPluginCapabilities,
+    WasmPluginInstance, WasmPluginRegistry, WasmValue,
+};
+
+const PAGE: u64 = 1 << 16;
+
+fn of(tenant: &str) -> WasmInstanceConfig {
+    WasmInstanceConfig { tenant: tenant.into(), max_instances: 2, ..config(all_granted()) }
+}
+
+fn load(
+    registry: &WasmPluginRegistry,
+    name: &str,
+    module: &str,
+    tenant: &str,
+) -> Arc<WasmPluginInstance> {
+    registry.load(name, &fixture(module), of(tenant)).unwrap();
+    registry.get(name).unwrap()
+}
+
+fn quotas(decisions: &WasmPluginRegistry) -> Vec<String> {
+    std::iter::from_fn(|| decisions.audit().pop())
+        .filter(|record| record.decision() == AuditDecision::Quota)
+        .map(|record| format!("{}/{} {}", record.tenant(), record.plugin(), record.resource()))
+        .collect()
+}
+
+#[test]
+fn a_plugin_over_the_ceiling_is_refused_before_it_is_compiled() {
+    let registry = WasmPluginRegistry::new();
+    registry.tenant("a").quota(TenantQuota { max_plugins: 2, ..TenantQuota::default() }).unwrap();
+    load(&registry, "first", "counter", "a");
+    // What does not load holds nothing.
+    for _ in 0..5 {
+        registry.load("bad", b"no module", of("a")).unwrap_err();
+        registry.load("bad", &fixture("misbehaving/trap_start"), of("a")).unwrap_err();
+        registry.load("first", &fixture("counter"), of("a")).unwrap_err();
+    }
+    load(&registry, "second", "counter", "a");
+    let error = registry.load("third", b"no module", of("a")).unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["`third`", "`max_plugins` is 2", "tenant"]);
+    // Nobody else is concerned.
+    load(&registry, "third", "counter", "b");
+    // A name that is gone holds nothing, even if someone has a handle on the plugin.
+    let handle = registry.get("second").unwrap();
+    registry.unload("second").unwrap();
+    load(&registry, "fourth", "counter", "a");
+    assert_eq!(registry.tenant("a").usage().plugins, 2);
+    drop(handle);
+    registry.shutdown_all();
+    assert_eq!(registry.usage(), TenantUsage::default());
+}
+
+#[test]
+fn a_sandbox_over_the_ceiling_is_refused_and_room_comes_with_the_next_that_goes() {
+    let registry = WasmPluginRegistry::new();
+    let plugin = load(&registry, "counter", "counter", "a");
+    registry.tenant("a").quota(TenantQuota { max_sandboxes: 1, ..TenantQuota::default() }).unwrap();
+    let lease = plugin.lease().unwrap();
+    let error = plugin.call("increment", &[]).unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["`counter`", "`max_sandboxes` is 1", "1 are"]);
+    assert_eq!(plugin.start("increment", &[]).unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    drop(lease);
+    call_i32(&plugin, "increment", &[]).unwrap();
+    let other = registry.load("other", &fixture("counter"), of("a")).unwrap_err();
+    assert_eq!(other.kind(), ErrorKind::QuotaExceeded);
+    assert_eq!((registry.count(), registry.tenant("a").usage().plugins), (1, 1));
+    assert_eq!(registry.tenant("a").usage().sandboxes, 1);
+    let quotas = quotas(&registry);
+    assert_eq!(quotas[..2], ["a/counter max_sandboxes", "a/counter max_sandboxes"]);
+    assert_eq!(quotas[2..], ["a/other max_sandboxes"]);
+}
+
+#[test]
+fn memory_over_the_ceiling_does_not_grow_whichever_plugin_wants_it() {
+    let registry = WasmPluginRegistry::new();
+    let quota = TenantQuota { max_memory_bytes: 10 * PAGE, ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    let first = load(&registry, "first", "misbehaving/memory_grower", "a");
+    let second = load(&registry, "second", "misbehaving/memory_grower", "a");
+    let elsewhere = load(&registry, "elsewhere", "misbehaving/memory_grower", "b");
+    assert_eq!(call_i32(&first, "grow_by", &[6]).unwrap(), 1);
+    assert_eq!(call_i32(&second, "grow_by", &[3]).unwrap(), -1);
+    assert_eq!(call_i32(&second, "grow_by", &[2]).unwrap(), 1);
+    assert_eq!(call_i32(&second, "grow_by", &[1]).unwrap(), -1);
+    assert_eq!(call_i32(&elsewhere, "grow_by", &[50]).unwrap(), 1);
+    assert_eq!(registry.tenant("a").usage().memory_bytes, 10 * PAGE);
+    assert_eq!(registry.usage().memory_bytes, 61 * PAGE);
+    assert_eq!(quotas(&registry), ["a/second max_memory_bytes"; 2]);
+    let mut lease = second.lease().unwrap();
+    let error = lease.grow("memory", 1).unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["`second`", "`max_memory_bytes` is 655360"]);
+    drop(lease);
+    let error = registry.load("third", &fixture("counter"), of("a")).unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["`third`", "`max_memory_bytes`"]);
+    registry.unload("first").unwrap();
+    assert_eq!(call_i32(&second, "grow_by", &[7]).unwrap(), 3);
+    assert_eq!(registry.tenant("a").usage().memory_bytes, 10 * PAGE);
+}
+
+#[test]
+fn table_elements_over_the_ceiling_are_refused() {
+    let registry = WasmPluginRegistry::new();
+    let plugin = load(&registry, "tables", "misbehaving/table_grower", "a");
+    let elements = || registry.tenant("a").usage().table_elements;
+    let before = elements();
+    let quota = TenantQuota { max_table_elements: before + 99, ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    assert_eq!(call_i32(&plugin, "grow_by", &[99]).unwrap(), 1);
+    assert_eq!(call_i32(&plugin, "grow_by", &[1]).unwrap(), -1);
+    assert_eq!(elements(), before + 99);
+    assert_eq!(quotas(&registry), ["a/tables max_table_elements"]);
+}
+
+#[test]
+fn a_growth_that_is_to_trap_traps_at_a_quota_too() {
+    let registry = WasmPluginRegistry::new();
+    let quota = TenantQuota { max_memory_bytes: 2 * PAGE, ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    let limits = ModuleLimits { on_growth_denied: GrowthPolicy::Trap, ..ModuleLimits::default() };
+    let config = WasmInstanceConfig { limits, ..of("a") };
+    registry.load("grower", &fixture("misbehaving/memory_grower"), config).unwrap();
+    let plugin = registry.get("grower").unwrap();
+    assert_eq!(call_i32(&plugin, "grow_by", &[1]).unwrap(), 1);
+    assert_eq!(plugin.call("grow_by", &[1.into()]).unwrap_err().kind(), ErrorKind::Trap);
+    // What trapped is gone, and with it its memory.
+    assert_eq!(registry.usage().memory_bytes, 0);
+    assert_eq!(call_i32(&plugin, "grow_by", &[1]).unwrap(), 1);
+}
+
+#[test]
+fn a_guest_that_is_refused_in_a_loop_leaves_the_audit_ring_to_others() {
+    let registry = WasmPluginRegistry::new();
+    let quota = TenantQuota { max_memory_bytes: PAGE, ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    registry.load("grower", &wat(GROWER), of("a")).unwrap();
+    registry.call("grower", "try_often", &[WasmValue::I32(1_000)]).unwrap();
+    assert_eq!(quotas(&registry).len(), 8);
+    assert_eq!(registry.audit().dropped(), 992);
+}
+
+#[test]
+fn the_registry_s_ceiling_holds_over_all_tenants() {
+    let quota = TenantQuota { max_memory_bytes: 4 * PAGE, max_plugins: 3, ..Default::default() };
+    let registry = WasmPluginRegistry::builder().quota(quota).build().unwrap();
+    let plugins =
+        ["a", "b", "c"].map(|name| load(&registry, name, "misbehaving/memory_grower", name));
+    let error = registry.load("d", &fixture("counter"), of("d")).unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["the registry's `max_plugins` is 3"]);
+    let grown = plugins.each_ref().map(|plugin| call_i32(plugin, "grow_by", &[1]).unwrap());
+    assert_eq!(grown, [1, -1, -1]);
+    assert_eq!(registry.usage().memory_bytes, 4 * PAGE);
+    assert_eq!(registry.tenant("b").usage().memory_bytes, PAGE);
+}
+
+#[test]
+fn a_ceiling_that_comes_down_takes_nothing_away() {
+    let registry = WasmPluginRegistry::new();
+    let plugin = load(&registry, "grower", "misbehaving/memory_grower", "a");
+    call_i32(&plugin, "grow_by", &[9]).unwrap();
+    let set = |pages: u64| {
+        let quota = TenantQuota { max_memory_bytes: pages * PAGE, ..TenantQuota::default() };
+        registry.tenant("a").quota(quota).unwrap();
+    };
+    set(5);
+    assert_eq!(call_i32(&plugin, "pages", &[]).unwrap(), 10);
+    assert_eq!(call_i32(&plugin, "grow_by", &[1]).unwrap(), -1);
+    set(11);
+    assert_eq!(call_i32(&plugin, "grow_by", &[1]).unwrap(), 10);
+}
+
+#[test]
+fn a_quota_holds_before_the_first_plugin_and_after_the_last() {
+    let registry = WasmPluginRegistry::new();
+    registry.tenant("a").quota(TenantQuota { max_plugins: 0, ..TenantQuota::default() }).unwrap();
+    for n in 0..100 {
+        registry.tenant(&format!("passing {n}"));
+    }
+    let error = registry.load("plugin", &fixture("counter"), of("a")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+}
+
+/// A registry whose tenant `a` has a rate of fuel, and `endless_loop` in it.
+fn rated(
+    rate: FuelRate,
+    fuel_limit: u64,
+) -> (WasmPluginRegistry, Arc<WasmPluginInstance>, StepClock) {
+    let clock = StepClock::default();
+    let registry = WasmPluginRegistry::builder().clock(clock.clone()).build().unwrap();
+    let quota = TenantQuota { fuel_rate: Some(rate), ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    let capabilities = WasmPluginCapabilities { fuel_limit, ..all_granted() };
+    let config = WasmInstanceConfig { capabilities, ..of("a") };
+    registry.load("loop", &fixture("misbehaving/endless_loop"), config).unwrap();
+    let plugin = registry.get("loop").unwrap();
+    (registry, plugin, clock)
+}
+
+fn fuel_left(registry: &WasmPluginRegistry) -> u64 {
+    registry.tenant("a").usage().fuel_left.unwrap()
+}
+
+#[test]
+fn a_call_that_finds_too_little_fuel_is_refused_before_it_runs() {
+    let rate = FuelRate { per_second: 1_000, burst: 2_500 };
+    let (registry, plugin, clock) = rated(rate, 1_000);
+    for left in [1_500, 500] {
+        assert_eq!(plugin.call("run", &[]).unwrap_err().kind(), ErrorKind::OutOfFuel);
+        assert!(fuel_left(&registry).abs_diff(left) < 20, "{}", fuel_left(&registry));
+    }
+    let ran = || (plugin.stats().total_calls, plugin.stats().total_fuel_consumed);
+    let before = ran();
+    let error = plugin.call("ping", &[]).unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["`loop`", "`fuel_rate` is 2500", "tenant"]);
+    assert_eq!(ran(), before);
+    clock.advance(600_000);
+    // What is not spent comes back.
+    let left = fuel_left(&registry);
+    call_i32(&plugin, "ping", &[]).unwrap();
+    assert!((1..20).contains(&(left - fuel_left(&registry))));
+    clock.advance(100_000_000);
+    assert_eq!(fuel_left(&registry), 2_500);
+    assert_eq!(quotas(&registry), ["a/loop fuel_rate"]);
+}
+
+#[test]
+fn all_plugins_of_a_tenant_and_all_ways_to_call_them_spend_one_rate() {
+    let (registry, plugin, _) = rated(FuelRate { per_second: 0, burst: 10_000 }, 1_000);
+    let spent = || 10_000 - fuel_left(&registry);
+    let (mut before, mut calls) = (0, 0);
+    let mut costs = |what: &str, call: &mut dyn FnMut()| {
+        call();
+        calls += 1;
+        assert!((990..=1_000).contains(&(spent() - before)), "{what}: {}", spent() - before);
+        before = spent();
+    };
+    costs("call", &mut || drop(plugin.call("run", &[])));
+    let typed = plugin.function::<(), ()>("run").unwrap();
+    costs("typed", &mut || drop(typed.call(())));
+    costs("lease", &mut || drop(plugin.lease().unwrap().call("run", &[])));
+    costs("with", &mut || drop(plugin.call_with("run", &[], CallOptions::default())));
+    costs("started", &mut || {
+        let mut call = plugin.start("run", &[]).unwrap();
+        while let Ok(Progress::Running) = call.run(100) {}
+    });
+    let capabilities = WasmPluginCapabilities { fuel_limit: 1_000, ..all_granted() };
+    let config = WasmInstanceConfig { capabilities, ..of("a") };
+    registry.load("second", &fixture("misbehaving/endless_loop"), config).unwrap();
+    costs("second", &mut || drop(registry.call("second", "run", &[])));
+    // A call has all that it may use while it runs, and pays for what it ran when it is dropped.
+    let before = spent();
+    let mut call = plugin.start("run", &[]).unwrap();
+    call.run(300).unwrap();
+    assert_eq!(spent() - before, 1_000);
+    drop(call);
+    assert!((200..400).contains(&(spent() - before)), "{}", spent() - before);
+}
+
+#[test]
+fn a_call_may_use_a_full_bucket_at_most() {
+    let (_registry, plugin, _) = rated(FuelRate { per_second: 1, burst: 5_000 }, 1_000_000);
+    assert_eq!(plugin.call("run", &[]).unwrap_err().kind(), ErrorKind::OutOfFuel);
+    assert!((4_900..=5_000).contains(&plugin.stats().total_fuel_consumed));
+}
+
+#[test]
+fn a_plugin_that_is_called_runs_on_the_fuel_that_its_caller_took() {
+    let clock = StepClock::default();
+    let registry = WasmPluginRegistry::builder().clock(clock).build().unwrap();
+    let rate = FuelRate { per_second: 0, burst: 1_000_000 };
+    let quota = TenantQuota { fuel_rate: Some(rate), ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    load(&registry, "caller", "caller", "a");
+    load(&registry, "echo", "echo", "a");
+    // The caller takes the whole bucket.
+    let caller = registry.get("caller").unwrap();
+    assert_eq!(caller.call_bytes("relay", b"echo\0echo\0hello").unwrap(), b"hello");
+    // What the called plugin spends is part of it.
+    assert_eq!(1_000_000 - fuel_left(&registry), caller.stats().total_fuel_consumed);
+}
+
+#[test]
+fn a_start_function_is_paid_for_and_does_not_run_where_nothing_is_left() {
+    let spin = wat(r#"(module
+        (func $start (local $i i32)
+            (loop $again
+                (local.set $i (i32.add (local.get $i) (i32.const 1)))
+                (br_if $again (i32.lt_u (local.get $i) (i32.const 500)))))
+        (func (export "run"))
+        (start $start))"#);
+    let clock = StepClock::default();
+    let registry = WasmPluginRegistry::builder().clock(clock.clone()).build().unwrap();
+    let rate = FuelRate { per_second: 1_000, burst: 20_000 };
+    let quota = TenantQuota { fuel_rate: Some(rate), ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    let capabilities = WasmPluginCapabilities { fuel_limit: 10_000, ..all_granted() };
+    let config = WasmInstanceConfig { capabilities, reset: ResetPolicy::AfterCall, ..of("a") };
+    registry.load("starter", &spin, config).unwrap();
+    let plugin = registry.get("starter").unwrap();
+    let start = 20_000 - fuel_left(&registry);
+    assert!((3_000..7_000).contains(&start), "{start}");
+    plugin.call("run", &[]).unwrap();
+    let spent = plugin.stats().total_fuel_consumed;
+    assert_eq!(20_000 - fuel_left(&registry), spent);
+    // Each of these starts a sandbox, for a call that finds too little, until there is nothing.
+    while fuel_left(&registry) > 0 {
+        plugin.call("run", &[]).map_or_else(drop, drop);
+    }
+    let before = plugin.stats();
+    for _ in 0..10 {
+        assert_eq!(plugin.call("run", &[]).unwrap_err().kind(), ErrorKind::QuotaExceeded);
+        let mut call = plugin.start("run", &[]).unwrap();
+        assert_eq!(call.run(u64::MAX).unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    }
+    let after = plugin.stats();
+    assert_eq!(after.total_fuel_consumed, before.total_fuel_consumed);
+    // What was spent beyond the last of it is owed.
+    clock.advance(1_000_000);
+    assert!(fuel_left(&registry) < 1_000);
+    clock.advance(20_000_000);
+    let left = fuel_left(&registry);
+    let mut call = plugin.start("run", &[]).unwrap();
+    assert!(matches!(call.run(u64::MAX), Ok(Progress::Finished(_))));
+    let spent = plugin.stats().total_fuel_consumed - after.total_fuel_consumed;
+    assert_eq!(left - fuel_left(&registry), spent);
+}
+
+/// Memory that grows on demand, and a trap.
+const GROWER: &str = r#"(module
+    (memory (export "memory") 1)
+    (table 3 funcref)
+    (func (export "try_often") (param $n i32)
+        (loop $again
+            (drop (memory.grow (i32.const 1)))
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br_if $again (local.get $n))))
+    (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+    (func (export "trap") unreachable))"#;
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Load(usize),
+    Unload(usize),
+    Grow(usize, i32),
+    Trap(usize),
+    Ceiling(usize, u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (0_usize..6).prop_map(Step::Load),
+        1 => (0_usize..6).prop_map(Step::Unload),
+        4 => (0_usize..6, 0..8).prop_map(|(plugin, pages)| Step::Grow(plugin, pages)),
+        1 => (0_usize..6).prop_map(Step::Trap),
+        1 => (0_usize..4, 0_u64..30).prop_map(|(whose, pages)| Step::Ceiling(whose, pages)),
+    ]
+}
+
+proptest! {
+    /// Six plugins of three tenants, each with one sandbox; the model counts pages.
+    #[test]
+    fn what_tenants_hold_is_what_a_model_says_whatever_happens(
+        steps in prop::collection::vec(step(), 0..60),
+    ) {
+        let wasm = wat(GROWER);
+        let ceiling = 20;
+        let quota = TenantQuota { max_memory_bytes: ceiling * PAGE, ..TenantQuota::default() };
+        let registry = WasmPluginRegistry::builder().quota(quota).build().unwrap();
+        // The pages of each plugin that is loaded; none where its sandbox is gone.
+        let mut pages = [None::<u64>; 6];
+        let mut ceilings = [u64::MAX; 3];
+        let held = |pages: &[Option<u64>; 6], tenant: usize| {
+            (0..6).filter(|plugin| plugin % 3 == tenant).filter_map(|at| pages[at]).sum::<u64>()
+        };
+        let fits = |pages: &[Option<u64>; 6], ceilings: &[u64; 3], at: usize, more: u64| {
+            let all: u64 = pages.iter().flatten().sum();
+            held(pages, at % 3) + more <= ceilings[at % 3] && all + more <= ceiling
+        };
+        for step in steps {
+            match step {
+                Step::Load(at) => {
+                    let tenant = format!("{}", at % 3);
+                    let config = WasmInstanceConfig { max_instances: 1, ..of(&tenant) };
+                    let loaded = registry.load(&format!("{at}"), &wasm, config);
+                    let may = pages[at].is_none() && fits(&pages, &ceilings, at, 1);
+                    prop_assert_eq!(loaded.is_ok(), may, "{:?}", loaded);
+                    if may {
+                        pages[at] = Some(1);
+                    }
+                }
+                Step::Unload(at) => {
+                    let unloaded = registry.unload(&format!("{at}"));
+                    prop_assert_eq!(unloaded.is_ok(), pages[at].is_some());
+                    pages[at] = None;
+                }
+                Step::Grow(at, more) => {
+                    let Some(plugin) = registry.get(&format!("{at}")) else { continue };
+                    let before = pages[at].unwrap();
+                    let more_pages = u64::try_from(more).unwrap();
+                    let may = more == 0 || fits(&pages, &ceilings, at, more_pages);
+                    let grown = call_i32(&plugin, "grow", &[more]).unwrap();
+                    let expected = if may { i32::try_from(before).unwrap() } else { -1 };
+                    prop_assert_eq!(grown, expected);
+                    pages[at] = Some(before + if may { more_pages } else { 0 });
+                }
+                Step::Trap(at) => {
+                    let Some(plugin) = registry.get(&format!("{at}")) else { continue };
+                    plugin.call("trap", &[]).unwrap_err();
+                    // The next sandbox is made at once, to keep the model simple.
+                    pages[at] = Some(0);
+                    let may = fits(&pages, &ceilings, at, 1);
+                    let made = plugin.lease().map(|_| ());
+                    prop_assert_eq!(made.is_ok(), may, "{:?}", made);
+                    if may {
+                        pages[at] = Some(1);
+                    } else {
+                        registry.unload(&format!("{at}")).unwrap();
+                        pages[at] = None;
+                    }
+                }
+                Step::Ceiling(whose, pages) => {
+                    if let Some(ceiling) = ceilings.get_mut(whose) {
+                        *ceiling = pages;
+                        let max_memory_bytes = pages * PAGE;
+                        let quota = TenantQuota { max_memory_bytes, ..TenantQuota::default() };
+                        registry.tenant(&format!("{whose}")).quota(quota).unwrap();
+                    }
+                }
+            }
+            let mut all = TenantUsage::default();
+            for tenant in 0..3 {
+                let plugins = (0..6).filter(|at| at % 3 == tenant && pages[*at].is_some()).count();
+                let plugins = u64::try_from(plugins).unwrap();
+                let usage = registry.tenant(&format!("{tenant}")).usage();
+                let expected = TenantUsage {
+                    plugins,
+                    sandboxes: plugins,
+                    memory_bytes: held(&pages, tenant) * PAGE,
+                    table_elements: 3 * plugins,
+                    fuel_left: None,
+                };
+                prop_assert_eq!(usage, expected);
+                all.plugins += usage.plugins;
+                all.sandboxes += usage.sandboxes;
+                all.memory_bytes += usage.memory_bytes;
+                all.table_elements += usage.table_elements;
+            }
+            prop_assert_eq!(registry.usage(), all);
+        }
+        registry.shutdown_all();
+        prop_assert_eq!(registry.usage(), TenantUsage::default());
+    }
+}
