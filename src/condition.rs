@@ -1,9 +1,6 @@
 //! What keeps calls from a plugin, in one word: a call that nothing keeps reads it and goes on.
 
-use crate::{
-    ErrorKind,
-    sync::{AtomicUsize, Ordering},
-};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// What keeps calls from a plugin, and what the last ones left behind.
 pub(crate) struct Condition(AtomicUsize);
@@ -17,27 +14,24 @@ pub(crate) const QUARANTINED: usize = 4;
 pub(crate) const FAILING: usize = 8;
 /// The last call that ended had trapped or was stopped, and none has begun since.
 pub(crate) const TRAPPED: usize = 16;
+/// Fuel is rationed beyond the limit of each call: by a budget, or by a rate.
+pub(crate) const RATIONED: usize = 32;
 
 impl Condition {
     pub(crate) fn new() -> Self {
         Self(AtomicUsize::new(NOT_READY))
     }
 
-    /// Why no call may begin; in quarantine, one may still be let in on trial.
-    #[inline]
-    pub(crate) fn refusal(&self) -> Option<ErrorKind> {
-        match self.0.load(Ordering::Acquire) & (UNLOADED | NOT_READY | QUARANTINED) {
-            0 => None,
-            word if word & UNLOADED != 0 => Some(ErrorKind::Unloaded),
-            word if word & NOT_READY != 0 => Some(ErrorKind::NotReady),
-            _ => Some(ErrorKind::Quarantined),
-        }
-    }
-
     /// Whether one of `bits` holds.
     #[inline]
     pub(crate) fn has(&self, bits: usize) -> bool {
-        self.0.load(Ordering::Acquire) & bits != 0
+        self.which(bits) != 0
+    }
+
+    /// Which of `bits` hold.
+    #[inline]
+    pub(crate) fn which(&self, bits: usize) -> usize {
+        self.0.load(Ordering::Acquire) & bits
     }
 
     /// Makes `bit` hold, or not; returns whether it did before.

@@ -395,7 +395,7 @@ impl<H: Host> Frame<H> {
                 self.plugin.went_wrong(function, failure, limits, sandbox.counts());
             }
         } else {
-            self.plugin.went_well(sandbox.counts());
+            self.plugin.went_well(sandbox);
         }
         if let Some(told) = told {
             told.set_to(Some(sandbox.recorded()));

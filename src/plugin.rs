@@ -116,6 +116,7 @@ impl<H: Host> WasmPluginInstance<H> {
         if !self.condition.has(NOT_READY) {
             return Ok(());
         }
+        self.note_rate();
         self.make_first()?;
         self.condition.hold(NOT_READY, false);
         Ok(())

@@ -174,7 +174,10 @@ impl<H: Host> WasmPluginRegistry<H> {
         plugin.init()?;
         log::debug!("plugin `{name}` of tenant `{}` loaded", plugin.tenant());
         plugin.record_load();
-        reservation.fill(Arc::new(plugin));
+        let plugin = Arc::new(plugin);
+        reservation.fill(Arc::clone(&plugin));
+        // Whoever set a rate meanwhile has not seen it.
+        plugin.note_rate();
         Ok(())
     }
 
@@ -363,11 +366,11 @@ pub struct RegistryBuilder<H: Host> {
     table: Result<Option<HostFunctions<H>>, Error>,
     clock: Option<Arc<dyn Timer>>,
     audit: AuditLevel,
-    ceiling: Option<Ceiling>,
+    ceiling: Option<Ceiling<H>>,
 }
 
 /// What sets a ceiling on what all tenants hold.
-type Ceiling = Box<dyn FnOnce(&Account, Option<&dyn Timer>) -> Result<(), Error>>;
+type Ceiling<H> = Box<dyn FnOnce(&Account, &H, Option<&dyn Timer>) -> Result<(), Error>>;
 
 /// The host, or how it is made: whoever gives another has no use for the default one's code.
 enum GivenHost<H> {
@@ -376,11 +379,16 @@ enum GivenHost<H> {
 }
 
 impl<H: Host> RegistryBuilder<H> {
-    /// Sets the host. A table given before is forgotten.
+    /// Sets the host. A table or a quota given before is forgotten.
     pub fn host<G: Host>(self, host: G) -> RegistryBuilder<G> {
         let host = GivenHost::Given(host);
-        let Self { clock, audit, ceiling, .. } = self;
-        RegistryBuilder { host, table: Ok(None), clock, audit, ceiling }
+        RegistryBuilder {
+            host,
+            table: Ok(None),
+            clock: self.clock,
+            audit: self.audit,
+            ceiling: None,
+        }
     }
 
     /// Sets the functions that plugins may import. Default: the built-in ones.
@@ -404,8 +412,8 @@ impl<H: Host> RegistryBuilder<H> {
     ///
     /// [`ErrorKind::UnsoundDispatch`] if no plugin may run in this build,
     /// [`ErrorKind::TableFull`] if the table had no room for the built-in functions,
-    /// [`ErrorKind::ClockMissing`] if the quota has a [`FuelRate`](crate::FuelRate) and there is no
-    /// clock.
+    /// and those of setting a quota: [`ErrorKind::ClockMissing`] if it has a rate of fuel and there is no
+    /// clock, [`ErrorKind::Host`] if it limits what is stored and the host counts nothing.
     pub fn build(self) -> Result<WasmPluginRegistry<H>, Error> {
         engine::check_dispatch()?;
         let table = match self.table? {
@@ -418,7 +426,7 @@ impl<H: Host> RegistryBuilder<H> {
         };
         let accounts = Accounts::new();
         if let Some(set) = self.ceiling {
-            set(accounts.registry(), self.clock.as_deref())?;
+            set(accounts.registry(), &host, self.clock.as_deref())?;
         }
         Ok(WasmPluginRegistry::assemble(host, table, self.clock, self.audit, accounts))
     }

@@ -2,6 +2,7 @@
 
 use crate::{
     Error, ErrorKind,
+    host::Host,
     ledger::{Account, Resource},
     schedule::Timer,
 };
@@ -20,6 +21,12 @@ pub struct TenantQuota {
     pub max_memory_bytes: u64,
     /// Elements of all tables of all sandboxes.
     pub max_table_elements: u64,
+    /// Rows that plugins have stored with the host, which counts them:
+    /// [`Host::limit_storage`](crate::Host::limit_storage). An [`EmbeddedHost`](crate::EmbeddedHost) has
+    /// limits of its own besides.
+    pub max_stored_rows: u64,
+    /// Bytes that plugins have stored with the host, as it counts them.
+    pub max_stored_bytes: u64,
     /// Fuel over time. Default: none.
     pub fuel_rate: Option<FuelRate>,
 }
@@ -46,23 +53,36 @@ impl Default for TenantQuota {
             max_sandboxes: u64::MAX,
             max_memory_bytes: u64::MAX,
             max_table_elements: u64::MAX,
+            max_stored_rows: u64::MAX,
+            max_stored_bytes: u64::MAX,
             fuel_rate: None,
         }
     }
 }
 
 impl TenantQuota {
-    pub(crate) fn apply(&self, account: &Account, clock: Option<&dyn Timer>) -> Result<(), Error> {
+    /// Sets it for a tenant's account, or for that of all tenants, and with the host.
+    pub(crate) fn apply<H: Host>(
+        &self,
+        account: &Account,
+        host: &H,
+        clock: Option<&dyn Timer>,
+    ) -> Result<(), Error> {
         let rate = self.fuel_rate.map(|rate| (rate.per_second, rate.burst));
-        match (rate, clock) {
-            (None, _) => account.set_rate(None, 0),
-            (rate, Some(clock)) => account.set_rate(rate, clock.now_us()),
-            (Some(_), None) => {
-                let what =
-                    "`fuel_rate` is set and there is no clock: give the registry's builder one";
-                return Err(Error::configuration(ErrorKind::ClockMissing, what));
-            }
+        if rate.is_some() && clock.is_none() {
+            let what = "`fuel_rate` is set and there is no clock: give the registry's builder one";
+            return Err(Error::configuration(ErrorKind::ClockMissing, what));
         }
+        let (rows, bytes) = (self.max_stored_rows, self.max_stored_bytes);
+        let limited = host.limit_storage(account.tenant(), rows, bytes);
+        if let Err(error) = limited
+            && (rows, bytes) != (u64::MAX, u64::MAX)
+        {
+            let what =
+                "`max_stored_rows` or `max_stored_bytes` is set, and the host does not have it";
+            return Err(Error::host(ErrorKind::Host, what).with_source(error));
+        }
+        account.set_rate(rate, clock.map_or(0, Timer::now_us));
         account.set_limit(Resource::Plugins, self.max_plugins);
         account.set_limit(Resource::Sandboxes, self.max_sandboxes);
         account.set_limit(Resource::MemoryBytes, self.max_memory_bytes);
@@ -82,18 +102,25 @@ pub struct TenantUsage {
     pub memory_bytes: u64,
     /// Elements of all tables.
     pub table_elements: u64,
+    /// Rows stored with the host; 0 if it does not count them.
+    pub stored_rows: u64,
+    /// Bytes stored with the host; 0 if it does not count them.
+    pub stored_bytes: u64,
     /// The fuel that may be spent at once; nothing without a [`FuelRate`].
     pub fuel_left: Option<u64>,
 }
 
 impl TenantUsage {
-    pub(crate) fn of(account: &Account, clock: Option<&dyn Timer>) -> Self {
+    pub(crate) fn of<H: Host>(account: &Account, host: &H, clock: Option<&dyn Timer>) -> Self {
+        let (stored_rows, stored_bytes) = host.stored(account.tenant()).unwrap_or_default();
         let used = |what| account.used(what);
         Self {
             plugins: used(Resource::Plugins),
             sandboxes: used(Resource::Sandboxes),
             memory_bytes: used(Resource::MemoryBytes),
             table_elements: used(Resource::TableElements),
+            stored_rows,
+            stored_bytes,
             fuel_left: account.fuel_left(clock),
         }
     }
@@ -102,13 +129,14 @@ impl TenantUsage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EmbeddedHost;
 
     #[test]
     fn a_rate_without_a_clock_is_refused_and_nothing_is_set() {
         let account = Account::new("tenant", None);
         let fuel_rate = Some(FuelRate { per_second: 1, burst: 1 });
         let quota = TenantQuota { max_plugins: 0, fuel_rate, ..TenantQuota::default() };
-        let error = quota.apply(&account, None).unwrap_err();
+        let error = quota.apply(&account, &EmbeddedHost::new(), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ClockMissing);
         assert!(account.take(Resource::Plugins, 1));
         assert_eq!(account.take_fuel(7, None).ok(), Some(7));

@@ -59,7 +59,8 @@ impl Host for EmbeddedHost {
     ) -> Result<bool, HostError> {
         let kept = self.kept_or_new(call)?;
         let mut tables = kept.tables.write();
-        let put = tables.put(table, key, value, &self.quota, |work| charge(call, work));
+        let limits = self.limits(kept);
+        let put = tables.put(table, key, value, &limits, |work| charge(call, work));
         put.map_err(status)
     }
 
@@ -69,8 +70,9 @@ impl Host for EmbeddedHost {
         table: &str,
         key: &[u8],
     ) -> Result<(), HostError> {
-        let mut tables = Self::kept(call)?.tables.write();
-        match tables.delete(table, key, &self.quota, |work| charge(call, work)) {
+        let kept = Self::kept(call)?;
+        let (mut tables, limits) = (kept.tables.write(), self.limits(kept));
+        match tables.delete(table, key, &limits, |work| charge(call, work)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(HostError::NotFound),
             Err(refusal) => Err(status(refusal)),
@@ -146,6 +148,29 @@ impl Host for EmbeddedHost {
     ) -> Result<(), HostError> {
         log::log!(target: "wasm_plugin", level, "{}/{}: {message}", call.tenant(), call.plugin());
         Ok(())
+    }
+
+    fn limit_storage(
+        &self,
+        tenant: Option<&str>,
+        max_rows: u64,
+        max_bytes: u64,
+    ) -> Result<(), HostError> {
+        match tenant {
+            Some(tenant) => self.tenant_or_new(tenant).ceiling.set(max_rows, max_bytes),
+            None => self.all.ceiling.set(max_rows, max_bytes),
+        }
+        Ok(())
+    }
+
+    fn stored(&self, tenant: Option<&str>) -> Option<(u64, u64)> {
+        let usage = match tenant {
+            Some(tenant) => {
+                self.tenant(tenant).map(|kept| kept.tables.read().usage()).unwrap_or_default()
+            }
+            None => self.all.held(),
+        };
+        Some((usage.rows as u64, usage.bytes as u64))
     }
 
     fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {

@@ -11,7 +11,11 @@ mod vectors;
 
 pub use self::{indexes::IndexKey, vectors::Distance};
 
-use self::{metrics::Metrics, tables::Tables, usage::Refusal};
+use self::{
+    metrics::Metrics,
+    tables::Tables,
+    usage::{Ceiling, Limits, Refusal, Total},
+};
 use crate::{
     Error, MetricKind,
     sync::{Arc, Mutex, RwLock},
@@ -54,6 +58,8 @@ pub struct EmbeddedHost {
     /// written only when a tenant first appears.
     tenants: RwLock<HashMap<String, Arc<Tenant>>>,
     quota: HostQuota,
+    /// What all tenants hold, and may.
+    all: Total,
 }
 
 /// What one tenant may keep in an [`EmbeddedHost`]. Every default is finite.
@@ -82,6 +88,8 @@ impl Default for HostQuota {
 /// What is kept for one tenant. A metric never waits for a search.
 #[derive(Debug, Default)]
 struct Tenant {
+    /// Its own limits; the host's quota holds too.
+    ceiling: Ceiling,
     tables: RwLock<Tables>,
     metrics: Mutex<Metrics>,
 }
@@ -131,7 +139,7 @@ impl EmbeddedHost {
     /// [`ErrorKind::QuotaExceeded`](crate::ErrorKind::QuotaExceeded), naming the quota; nothing is
     /// changed then.
     pub fn put(&self, tenant: &str, table: &str, key: &[u8], value: &[u8]) -> Result<bool, Error> {
-        self.change(tenant, |tables| tables.put(table, key, value, &self.quota, |_| Ok(())))
+        self.change(tenant, |tables, limits| tables.put(table, key, value, limits, |_| Ok(())))
             .map_err(|no| no.into_error(format_args!("tenant `{tenant}`, table `{table}`")))
     }
 
@@ -147,7 +155,8 @@ impl EmbeddedHost {
             return false;
         };
         // What makes nothing larger is never refused.
-        kept.tables.write().delete(table, key, &self.quota, |_| Ok(())).unwrap_or_default()
+        let limits = self.limits(&kept);
+        kept.tables.write().delete(table, key, &limits, |_| Ok(())).unwrap_or_default()
     }
 
     /// Returns copies of up to `limit` rows with keys from `from` on, in key order.
@@ -185,7 +194,7 @@ impl EmbeddedHost {
         table: &str,
         key: IndexKey,
     ) -> Result<(), Error> {
-        self.change(tenant, |tables| tables.create_index(index, table, key, &self.quota))
+        self.change(tenant, |tables, limits| tables.create_index(index, table, key, limits))
             .map_err(|no| no.into_error(format_args!("tenant `{tenant}`, index `{index}`")))
     }
 
@@ -209,10 +218,10 @@ impl EmbeddedHost {
         distance: Distance,
     ) -> Result<(), Error> {
         let kind = (dims, distance);
-        self.change(tenant, |tables| tables.create_collection(collection, table, kind, &self.quota))
-            .map_err(|no| {
-                no.into_error(format_args!("tenant `{tenant}`, collection `{collection}`"))
-            })
+        self.change(tenant, |tables, limits| {
+            tables.create_collection(collection, table, kind, limits)
+        })
+        .map_err(|no| no.into_error(format_args!("tenant `{tenant}`, collection `{collection}`")))
     }
 
     /// Stores the vector of a row in a tenant's collection. Returns whether it replaced one.
@@ -239,7 +248,8 @@ impl EmbeddedHost {
             no.into_error(format_args!("tenant `{tenant}`, collection `{collection}`"))
         };
         let kept = self.tenant(tenant).ok_or_else(|| refused(Refusal::NoCollection))?;
-        let inserted = kept.tables.write().insert_vector(collection, row_id, vector, &self.quota);
+        let limits = self.limits(&kept);
+        let inserted = kept.tables.write().insert_vector(collection, row_id, vector, &limits);
         inserted.map_err(refused)
     }
 
@@ -277,8 +287,15 @@ impl EmbeddedHost {
     fn change<T>(
         &self,
         tenant: &str,
-        change: impl FnOnce(&mut Tables) -> Result<T, Refusal>,
+        change: impl FnOnce(&mut Tables, &Limits<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        change(&mut self.tenant_or_new(tenant).tables.write())
+        let kept = self.tenant_or_new(tenant);
+        let limits = self.limits(&kept);
+        change(&mut kept.tables.write(), &limits)
+    }
+
+    /// What a tenant may hold.
+    fn limits(&self, tenant: &Tenant) -> Limits<'_> {
+        Limits::new(self.quota, &tenant.ceiling, &self.all)
     }
 }

@@ -4,9 +4,8 @@
 //! they take never drift apart.
 
 use super::{
-    HostQuota,
     indexes::{Index, IndexKey, Move},
-    usage::{Refusal, Usage, Work},
+    usage::{Limits, Refusal, Usage, Work},
     vectors::Collection,
 };
 use crate::HostError;
@@ -44,7 +43,7 @@ impl Table {
         key: &[u8],
         value: Option<&[u8]>,
         usage: &mut Usage,
-        quota: &HostQuota,
+        limits: &Limits<'_>,
         pay: impl FnOnce(Work) -> Result<(), HostError>,
     ) -> Result<bool, Refusal> {
         let old = self.rows.get(key).map(Vec::as_slice);
@@ -53,7 +52,7 @@ impl Table {
         }
         let plan = Plan::new((&self.indexes, &self.collections), key, old, value);
         pay(plan.work).map_err(Refusal::Unpaid)?;
-        *usage = usage.exchange(plan.removed, plan.added, quota)?;
+        usage.become_next(usage.exchange(plan.removed, plan.added, limits)?, limits)?;
         plan.apply(&mut self.indexes, &mut self.collections);
         Ok(self.store(key, value))
     }
@@ -76,7 +75,7 @@ impl Table {
         &mut self,
         key: IndexKey,
         usage: &mut Usage,
-        quota: &HostQuota,
+        limits: &Limits<'_>,
     ) -> Result<usize, Refusal> {
         let at = self.indexes.len();
         if at >= MAX_INDEXES {
@@ -86,12 +85,12 @@ impl Table {
         for (key, value) in &self.rows {
             if let Some(row) = row_id(key) {
                 let change = index.plan(row, None, Some(value));
-                next = next.exchange(Usage::default(), change.added(), quota)?;
+                next = next.exchange(Usage::default(), change.added(), limits)?;
                 index.apply(row, &change);
             }
         }
+        usage.become_next(next, limits)?;
         self.indexes.push(index);
-        *usage = next;
         Ok(at)
     }
 
@@ -116,12 +115,13 @@ impl Table {
         row: u64,
         vector: &[f32],
         usage: &mut Usage,
-        quota: &HostQuota,
+        limits: &Limits<'_>,
     ) -> Result<bool, Refusal> {
         let collection = self.collections.get_mut(at).ok_or(Refusal::NoCollection)?;
         let length = collection.check(vector)?;
         if !collection.has(row) {
-            *usage = usage.exchange(Usage::default(), collection.usage_of_one(), quota)?;
+            let next = usage.exchange(Usage::default(), collection.usage_of_one(), limits)?;
+            usage.become_next(next, limits)?;
         }
         Ok(collection.insert(row, vector, length))
     }

@@ -1,10 +1,9 @@
 //! The tables of one tenant, within a quota, and the names of what belongs to them.
 
 use super::{
-    HostQuota,
     indexes::{Index, IndexKey},
     table::Table,
-    usage::{Refusal, Usage, Work},
+    usage::{Limits, Refusal, Usage, Work},
     vectors::{Collection, Distance},
 };
 use crate::{HostError, sync::Arc};
@@ -28,6 +27,11 @@ struct Place {
 }
 
 impl Tables {
+    /// What there is.
+    pub(super) fn usage(&self) -> Usage {
+        self.usage
+    }
+
     pub(super) fn get(&self, table: &str, key: &[u8]) -> Option<&[u8]> {
         self.tables.get(table)?.get(key)
     }
@@ -43,11 +47,11 @@ impl Tables {
         table: &str,
         key: &[u8],
         value: &[u8],
-        quota: &HostQuota,
+        limits: &Limits<'_>,
         pay: impl FnOnce(Work) -> Result<(), HostError>,
     ) -> Result<bool, Refusal> {
-        self.in_table(table, quota, |table, usage| {
-            table.change(key, Some(value), usage, quota, pay)
+        self.in_table(table, limits, |table, usage| {
+            table.change(key, Some(value), usage, limits, pay)
         })
     }
 
@@ -56,13 +60,13 @@ impl Tables {
         &mut self,
         table: &str,
         key: &[u8],
-        quota: &HostQuota,
+        limits: &Limits<'_>,
         pay: impl FnOnce(Work) -> Result<(), HostError>,
     ) -> Result<bool, Refusal> {
         let Some(kept) = self.tables.get_mut(table) else {
             return Ok(false);
         };
-        let removed = kept.change(key, None, &mut self.usage, quota, pay)?;
+        let removed = kept.change(key, None, &mut self.usage, limits, pay)?;
         if kept.is_empty() {
             self.tables.remove(table);
         }
@@ -74,12 +78,13 @@ impl Tables {
         index: &str,
         table: &str,
         key: IndexKey,
-        quota: &HostQuota,
+        limits: &Limits<'_>,
     ) -> Result<(), Refusal> {
         if self.indexes.contains_key(index) {
             return Err(Refusal::NameTaken);
         }
-        let at = self.in_table(table, quota, |table, usage| table.add_index(key, usage, quota))?;
+        let at =
+            self.in_table(table, limits, |table, usage| table.add_index(key, usage, limits))?;
         self.indexes.insert(index.into(), Place { table: table.into(), at });
         Ok(())
     }
@@ -98,13 +103,13 @@ impl Tables {
         collection: &str,
         table: &str,
         (dims, distance): (usize, Distance),
-        quota: &HostQuota,
+        limits: &Limits<'_>,
     ) -> Result<(), Refusal> {
         if self.collections.contains_key(collection) {
             return Err(Refusal::NameTaken);
         }
         let empty = Collection::new(dims, distance)?;
-        let at = self.in_table(table, quota, |table, _| Ok(table.add_collection(empty)))?;
+        let at = self.in_table(table, limits, |table, _| Ok(table.add_collection(empty)))?;
         self.collections.insert(collection.into(), Place { table: table.into(), at });
         Ok(())
     }
@@ -124,24 +129,24 @@ impl Tables {
         collection: &str,
         row: u64,
         vector: &[f32],
-        quota: &HostQuota,
+        limits: &Limits<'_>,
     ) -> Result<bool, Refusal> {
         let place = self.collections.get(collection).ok_or(Refusal::NoCollection)?;
         let table = self.tables.get_mut(&*place.table).ok_or(Refusal::NoCollection)?;
-        table.insert_vector(place.at, row, vector, &mut self.usage, quota)
+        table.insert_vector(place.at, row, vector, &mut self.usage, limits)
     }
 
     /// Runs `change` on a table, which is only made if the change is not refused.
     fn in_table<T>(
         &mut self,
         table: &str,
-        quota: &HostQuota,
+        limits: &Limits<'_>,
         change: impl FnOnce(&mut Table, &mut Usage) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
         if let Some(kept) = self.tables.get_mut(table) {
             return change(kept, &mut self.usage);
         }
-        if self.tables.len() >= quota.max_tables {
+        if self.tables.len() >= limits.quota.max_tables {
             return Err(Refusal::Over("max_tables"));
         }
         let mut fresh = Table::default();
@@ -154,6 +159,11 @@ impl Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        HostQuota,
+        embedded::usage::{Ceiling, Total},
+        sync::Once,
+    };
     use alloc::{
         collections::{BTreeMap, BTreeSet},
         format,
@@ -163,6 +173,12 @@ mod tests {
 
     const QUOTA: HostQuota =
         HostQuota { max_tables: 2, max_rows: 5, max_bytes: 120, max_series: 0 };
+    fn limits() -> Limits<'static> {
+        // Nothing is refused over all tenants, so one total does for all tests.
+        static ALL: Once<Total> = Once::new();
+        Limits::new(QUOTA, &Ceiling::default(), ALL.call_once(Total::default))
+    }
+
     const NAMES: [&str; 3] = ["0", "1", "2"];
 
     #[derive(Debug, Clone)]
@@ -267,18 +283,18 @@ mod tests {
     fn run(tables: &mut Tables, step: &Step) -> Result<bool, Refusal> {
         let free = |_: Work| Ok(());
         match step {
-            Step::Put(t, key, value) => tables.put(NAMES[*t], key, value, &QUOTA, free),
-            Step::Delete(t, key) => tables.delete(NAMES[*t], key, &QUOTA, free),
+            Step::Put(t, key, value) => tables.put(NAMES[*t], key, value, &limits(), free),
+            Step::Delete(t, key) => tables.delete(NAMES[*t], key, &limits(), free),
             Step::CreateIndex(i, t, (offset, len)) => {
                 let key = IndexKey::field(*offset, *len);
-                tables.create_index(NAMES[*i], NAMES[*t], key, &QUOTA).map(|()| false)
+                tables.create_index(NAMES[*i], NAMES[*t], key, &limits()).map(|()| false)
             }
             Step::CreateCollection(c, t) => {
                 let kind = (2, Distance::L2);
-                tables.create_collection(NAMES[*c], NAMES[*t], kind, &QUOTA).map(|()| false)
+                tables.create_collection(NAMES[*c], NAMES[*t], kind, &limits()).map(|()| false)
             }
             Step::InsertVector(c, row) => {
-                tables.insert_vector(NAMES[*c], *row, &[1.0, *row as f32], &QUOTA)
+                tables.insert_vector(NAMES[*c], *row, &[1.0, *row as f32], &limits())
             }
         }
     }
@@ -338,9 +354,9 @@ mod tests {
     #[test]
     fn what_follows_a_change_is_told_to_who_pays_and_who_does_not_changes_nothing() {
         let mut tables = Tables::default();
-        tables.create_index("i", "t", IndexKey::field(0, 1), &QUOTA).unwrap();
-        tables.create_collection("c", "t", (1, Distance::Dot), &QUOTA).unwrap();
-        tables.insert_vector("c", 1, &[1.0], &QUOTA).unwrap();
+        tables.create_index("i", "t", IndexKey::field(0, 1), &limits()).unwrap();
+        tables.create_collection("c", "t", (1, Distance::Dot), &limits()).unwrap();
+        tables.insert_vector("c", 1, &[1.0], &limits()).unwrap();
         let row = 1_u64.to_be_bytes();
         let mut told = Vec::new();
         let mut pay = |work: Work| {
@@ -349,17 +365,17 @@ mod tests {
         };
         for value in [&b"a"[..], b"b", b"b"] {
             let before = format!("{tables:?}");
-            let unpaid = tables.put("t", &row, value, &QUOTA, &mut pay);
+            let unpaid = tables.put("t", &row, value, &limits(), &mut pay);
             assert_eq!(unpaid, Err(Refusal::Unpaid(HostError::OutOfFuel)));
             assert_eq!(format!("{tables:?}"), before);
-            tables.put("t", &row, value, &QUOTA, &mut pay).unwrap();
+            tables.put("t", &row, value, &limits(), &mut pay).unwrap();
         }
         let nothing = |work| if work == Work::default() { Ok(()) } else { Err(HostError::Failed) };
-        tables.put("t", b"key", b"a", &QUOTA, nothing).unwrap();
-        tables.delete("t", &row, &QUOTA, &mut pay).unwrap_err();
-        assert!(tables.delete("t", &row, &QUOTA, &mut pay).unwrap());
+        tables.put("t", b"key", b"a", &limits(), nothing).unwrap();
+        tables.delete("t", &row, &limits(), &mut pay).unwrap_err();
+        assert!(tables.delete("t", &row, &limits(), &mut pay).unwrap());
         // Nothing to delete is nothing to pay for.
-        assert!(!tables.delete("t", &row, &QUOTA, &mut pay).unwrap());
+        assert!(!tables.delete("t", &row, &limits(), &mut pay).unwrap());
         assert_eq!(told, [(2, 1), (2, 1), (2, 2), (2, 2), (2, 0), (2, 0), (2, 2), (2, 2)]);
     }
 }

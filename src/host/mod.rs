@@ -279,6 +279,30 @@ pub trait Host: Send + Sync + Sized + 'static {
         let _ = event;
     }
 
+    /// Sets how many rows a tenant may have stored and how many bytes they may take, or all tenants
+    /// together; `u64::MAX` is no limit. What is over a limit stays. Called when a
+    /// [`TenantQuota`](crate::TenantQuota) is set that has such limits, or had.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::NotSupported`], which the default answers: the quota is then not set.
+    fn limit_storage(
+        &self,
+        tenant: Option<&str>,
+        max_rows: u64,
+        max_bytes: u64,
+    ) -> Result<(), HostError> {
+        let _ = (tenant, max_rows, max_bytes);
+        Err(HostError::NotSupported)
+    }
+
+    /// Returns how many rows a tenant has stored, or all tenants together, and how many bytes they take;
+    /// nothing, as the default answers, if the host does not count them.
+    fn stored(&self, tenant: Option<&str>) -> Option<(u64, u64)> {
+        let _ = tenant;
+        None
+    }
+
     /// Writes metrics of the host's own in the text format of Prometheus, version 0.0.4, for
     /// [`render_prometheus`](crate::WasmPluginRegistry::render_prometheus): whole families, whose
     /// names do not begin with `wasm_plugin_`. The default writes nothing.

@@ -85,6 +85,11 @@ impl Account {
         &self.name
     }
 
+    /// The tenant; nothing for the registry.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.above.as_ref().map(|_| self.name())
+    }
+
     /// Keeps it although no plugin needs it.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use super::WasmPluginInstance;
 use crate::{
     AuditDecision, Error, ErrorKind, Quarantine, TrapCode, WasmValue, WasmValues,
     condition::{FAILING, NOT_READY, QUARANTINED},
-    engine::{CallLimits, Failure},
+    engine::{CallLimits, Failure, Sandbox},
     host::{Host, HostError},
     quarantine::{Change, Changed},
     report,
@@ -66,11 +66,11 @@ impl<H: Host> WasmPluginInstance<H> {
         self.change(&counts.trial, Change::Begin) != Changed::Refused
     }
 
-    /// Takes in that a call in the slot of `counts` went well.
+    /// Takes in that a call in a sandbox went well.
     #[inline]
-    pub(crate) fn went_well(&self, counts: &SlotCounts) {
+    pub(crate) fn went_well(&self, sandbox: &Sandbox<H>) {
         if self.condition.has(QUARANTINED | FAILING) {
-            self.change(&counts.trial, Change::WentWell);
+            self.change(&sandbox.counts().trial, Change::WentWell);
         }
     }
 

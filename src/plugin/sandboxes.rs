@@ -4,7 +4,7 @@
 use super::WasmPluginInstance;
 use crate::{
     AuditDecision, CallOptions, CancelToken, Error, ErrorKind,
-    condition::{QUARANTINED, TRAPPED, UNLOADED},
+    condition::{NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
     engine::{Evidence, Failure, Sandbox},
     host::Host,
     ledger::Resource,
@@ -94,15 +94,25 @@ impl<H: Host> WasmPluginInstance<H> {
 
     #[inline]
     fn try_hold(&self) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
-        match self.condition.refusal() {
-            None => self.pool.hold().ok_or(ErrorKind::Busy),
-            Some(ErrorKind::Quarantined) => self.hold_on_trial(),
-            Some(kind) => Err(kind),
+        match self.condition.which(UNLOADED | NOT_READY | QUARANTINED) {
+            0 => self.pool.hold().ok_or(ErrorKind::Busy),
+            refusals => self.hold_in_spite_of(refusals),
         }
     }
 
+    /// Holds a slot for a call on trial, if quarantine is all that refuses calls, and it is time.
     #[cold]
-    fn hold_on_trial(&self) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
+    #[inline(never)]
+    fn hold_in_spite_of(
+        &self,
+        refusals: usize,
+    ) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
+        if refusals & UNLOADED != 0 {
+            return Err(ErrorKind::Unloaded);
+        }
+        if refusals & NOT_READY != 0 {
+            return Err(ErrorKind::NotReady);
+        }
         let held = self.pool.hold().ok_or(ErrorKind::Busy)?;
         match self.is_let_in(held.counts()) {
             true => Ok(held),
@@ -145,13 +155,19 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &'s mut Seat<Sandbox<H>>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
         if self.condition.has(QUARANTINED) || !is_usable(sandbox) {
-            let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
-            if self.condition.has(QUARANTINED) && !self.is_let_in(counts) {
-                return Err(self.refused_in_quarantine());
-            }
-            return self.usable(sandbox, counts);
+            self.make_usable(slot, sandbox)?;
         }
         sandbox.as_deref_mut().ok_or_else(|| self.busy())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_usable(&self, slot: usize, sandbox: &mut Seat<Sandbox<H>>) -> Result<(), Error> {
+        let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
+        if self.condition.has(QUARANTINED) && !self.is_let_in(counts) {
+            return Err(self.refused_in_quarantine());
+        }
+        self.usable(sandbox, counts).map(drop)
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use super::WasmPluginInstance;
 use crate::{
     CallOptions, Error,
-    condition::TRAPPED,
+    condition::{RATIONED, TRAPPED},
     engine::{CallLimits, Failure, Sandbox},
     host::Host,
     sync::Ordering,
@@ -61,31 +61,51 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        self.forget_trap();
-        let is_rationed = self.is_rationed();
+        let special = self.condition.which(TRAPPED | RATIONED);
         let mut reserved = None;
-        let limits = match is_rationed {
-            true => self.reserve(limits, &mut reserved)?,
-            false => limits,
+        let limits = match special {
+            0 => limits,
+            _ => self.begin_special(limits, special, &mut reserved)?,
         };
         let result = call(sandbox, limits);
-        if is_rationed {
+        if special & RATIONED != 0 {
             self.give_back(limits.fuel.saturating_sub(sandbox.spent()));
         }
         match &result {
-            Ok(_) => self.went_well(sandbox.counts()),
+            Ok(_) => self.went_well(sandbox),
             Err(failure) => self.stopped(function, failure, limits, sandbox),
         }
         result
     }
 
-    /// Says that a call begins: the last one that ended is no longer what there is to tell.
-    #[inline]
-    fn forget_trap(&self) {
-        // Written only where it changes, so that calls do not fight for its cache line.
-        if self.condition.has(TRAPPED) {
-            self.condition.hold(TRAPPED, false);
+    /// Begins a call that follows one that trapped, or whose fuel is rationed; puts what it may use in
+    /// `reserved` if that is less than `limits`.
+    #[cold]
+    #[inline(never)]
+    fn begin_special<'l>(
+        &self,
+        limits: &'l CallLimits,
+        special: usize,
+        reserved: &'l mut Option<CallLimits>,
+    ) -> Result<&'l CallLimits, Failure> {
+        self.forget_trap();
+        if special & RATIONED == 0 {
+            return Ok(limits);
         }
+        let fuel = self.take_fuel(limits.fuel)?;
+        Ok(reserved.insert(CallLimits { fuel, ..*limits }))
+    }
+
+    /// Says that a call begins: the last one that ended is no longer what there is to tell.
+    fn forget_trap(&self) {
+        self.condition.hold(TRAPPED, false);
+    }
+
+    /// Takes in whether fuel is rationed now.
+    pub(crate) fn note_rate(&self) {
+        let config = &self.context.config;
+        let is_rated = config.enable_fuel && self.context.account.is_rated();
+        self.condition.hold(RATIONED, is_rated || config.fuel_budget.is_some());
     }
 
     #[cold]
@@ -116,23 +136,6 @@ impl<H: Host> WasmPluginInstance<H> {
             true => self.give_to_budget(fuel),
             false => self.give_back(fuel),
         }
-    }
-
-    /// Whether fuel is rationed beyond the limit of each call.
-    #[inline]
-    fn is_rationed(&self) -> bool {
-        self.context.config.fuel_budget.is_some() || self.context.account.is_rated()
-    }
-
-    /// Takes a call's fuel, or as much as it may use, and puts what the call may use then in `reserved`.
-    #[inline(never)]
-    fn reserve<'l>(
-        &self,
-        limits: &CallLimits,
-        reserved: &'l mut Option<CallLimits>,
-    ) -> Result<&'l CallLimits, Failure> {
-        let fuel = self.take_fuel(limits.fuel)?;
-        Ok(reserved.insert(CallLimits { fuel, ..*limits }))
     }
 
     /// Takes fuel out of the rate and the budget, or as much as is left in the budget.

@@ -24,16 +24,21 @@ impl<H: Host> Tenant<'_, H> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ClockMissing`] if there is a [`FuelRate`] and no clock; nothing is set then.
+    /// [`ErrorKind::ClockMissing`] if there is a [`FuelRate`](crate::FuelRate) and no clock,
+    /// [`ErrorKind::Host`] if there are limits on what is stored and the host counts nothing. Nothing is
+    /// set then.
     pub fn quota(&self, quota: TenantQuota) -> Result<(), Error> {
-        quota.apply(&self.account, self.registry.clock())?;
+        quota.apply(&self.account, self.registry.host(), self.registry.clock())?;
         self.account.keep();
+        for plugin in self.registry.plugins_of(self.name()) {
+            plugin.note_rate();
+        }
         Ok(())
     }
 
     /// Returns what the tenant's plugins hold.
     pub fn usage(&self) -> TenantUsage {
-        TenantUsage::of(&self.account, self.registry.clock())
+        TenantUsage::of(&self.account, self.registry.host(), self.registry.clock())
     }
 
     /// Returns what the tenant's loaded plugins have done together, as
@@ -76,7 +81,7 @@ impl<H: Host> WasmPluginRegistry<H> {
 
     /// Returns what the plugins of all tenants hold.
     pub fn usage(&self) -> TenantUsage {
-        TenantUsage::of(self.inner.accounts.registry(), self.clock())
+        TenantUsage::of(self.inner.accounts.registry(), self.host(), self.clock())
     }
 }
 
@@ -89,8 +94,9 @@ impl<H: Host> WasmPluginRegistry<H> {
 impl<H: Host> RegistryBuilder<H> {
     /// Sets what the plugins of all tenants may hold and spend together. Default: no ceiling.
     pub fn quota(self, quota: TenantQuota) -> Self {
-        let ceiling =
-            move |account: &Account, clock: Option<&dyn Timer>| quota.apply(account, clock);
+        let ceiling = move |account: &Account, host: &H, clock: Option<&dyn Timer>| {
+            quota.apply(account, host, clock)
+        };
         Self { ceiling: Some(Box::new(ceiling)), ..self }
     }
 }

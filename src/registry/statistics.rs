@@ -51,7 +51,7 @@ impl<H: Host> WasmPluginRegistry<H> {
         plugins.iter().filter_map(|plugin| plugin.latency()).reduce(LatencyHistogram::plus)
     }
 
-    fn plugins_of(&self, tenant: &str) -> Vec<Arc<WasmPluginInstance<H>>> {
+    pub(super) fn plugins_of(&self, tenant: &str) -> Vec<Arc<WasmPluginInstance<H>>> {
         let mut plugins = self.plugins();
         plugins.retain(|plugin| plugin.tenant() == tenant);
         plugins

@@ -4,7 +4,7 @@ use crate::support::{StepClock, all_granted, assert_error, call_i32, config, fix
 use proptest::prelude::*;
 use std::sync::Arc;
 use wasm_runtime::{
-    AuditDecision, CallOptions, ErrorKind, FuelRate, GrowthPolicy, ModuleLimits, Progress,
+    AuditDecision, CallOptions, ErrorKind, FuelRate, GrowthPolicy, Host, ModuleLimits, Progress,
     ResetPolicy, TenantQuota, TenantUsage, WasmInstanceConfig, WasmPluginCapabilities,
     WasmPluginInstance, WasmPluginRegistry, WasmValue,
 };
@@ -444,7 +444,7 @@ proptest! {
                     sandboxes: plugins,
                     memory_bytes: held(&pages, tenant) * PAGE,
                     table_elements: 3 * plugins,
-                    fuel_left: None,
+                    ..TenantUsage::default()
                 };
                 prop_assert_eq!(usage, expected);
                 all.plugins += usage.plugins;
@@ -457,4 +457,113 @@ proptest! {
         registry.shutdown_all();
         prop_assert_eq!(registry.usage(), TenantUsage::default());
     }
+}
+
+/// Stores rows of a key and a length of its caller's.
+const WRITER: &str = r#"(module
+    (import "soch_v1" "soch_write"
+        (func $write (param i32 i32 i32 i32 i32 i32) (result i32)))
+    (import "soch_v1" "soch_delete" (func $delete (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 0) "rows")
+    (func (export "write") (param $key i32) (param $len i32) (result i32)
+        (i32.store (i32.const 16) (local.get $key))
+        (call $write
+            (i32.const 0) (i32.const 4) (i32.const 16) (i32.const 4) (i32.const 32) (local.get $len)))
+    (func (export "delete") (param $key i32) (result i32)
+        (i32.store (i32.const 16) (local.get $key))
+        (call $delete (i32.const 0) (i32.const 4) (i32.const 16) (i32.const 4))))"#;
+
+fn writer(registry: &WasmPluginRegistry, tenant: &str) -> Arc<WasmPluginInstance> {
+    registry.load(tenant, &wat(WRITER), of(tenant)).unwrap();
+    registry.get(tenant).unwrap()
+}
+
+fn stored(usage: TenantUsage) -> (u64, u64) {
+    (usage.stored_rows, usage.stored_bytes)
+}
+
+#[test]
+fn rows_and_bytes_over_a_tenant_s_ceiling_are_not_stored() {
+    let registry = WasmPluginRegistry::new();
+    let (a, b) = (writer(&registry, "a"), writer(&registry, "b"));
+    let quota = TenantQuota { max_stored_rows: 2, max_stored_bytes: 50, ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    let write =
+        |plugin: &WasmPluginInstance, key, len| call_i32(plugin, "write", &[key, len]).unwrap();
+    assert_eq!([write(&a, 1, 10), write(&a, 2, 10), write(&a, 3, 10)], [0, 0, -5]);
+    assert_eq!([write(&a, 2, 32), write(&a, 2, 33)], [1, -5]);
+    assert_eq!([write(&b, 1, 1_000), write(&b, 2, 1_000), write(&b, 3, 1_000)], [0; 3]);
+    assert_eq!(stored(registry.tenant("a").usage()), (2, 50));
+    assert_eq!(stored(registry.usage()), (5, 50 + 3_012));
+    // The program's own rows count, and are refused too.
+    assert_eq!(write(&a, 2, 1), 1);
+    let error = registry.host().put("a", "rows", b"4", b"").unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["tenant `a`", "`max_stored_rows`"]);
+    assert_eq!(write(&a, 2, 32), 1);
+    // What makes nothing larger is never refused.
+    let lower = TenantQuota { max_stored_rows: 1, max_stored_bytes: 10, ..TenantQuota::default() };
+    registry.tenant("a").quota(lower).unwrap();
+    assert_eq!([write(&a, 2, 31), write(&a, 1, 11)], [1, -5]);
+    assert_eq!(call_i32(&a, "delete", &[1]).unwrap(), 1);
+    assert_eq!(stored(registry.tenant("a").usage()), (1, 35));
+}
+
+#[test]
+fn rows_over_the_registry_s_ceiling_are_not_stored_whoever_wants_to() {
+    let quota = TenantQuota { max_stored_rows: 3, ..TenantQuota::default() };
+    let registry = WasmPluginRegistry::builder().quota(quota).build().unwrap();
+    let plugins = ["a", "b", "c", "d"].map(|tenant| writer(&registry, tenant));
+    let written = plugins.each_ref().map(|plugin| call_i32(plugin, "write", &[1, 8]).unwrap());
+    assert_eq!(written, [0, 0, 0, -5]);
+    let error = registry.host().put("d", "rows", b"4", b"").unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["the registry's `max_stored_rows`"]);
+    assert_eq!(call_i32(&plugins[1], "delete", &[1]).unwrap(), 1);
+    assert_eq!(call_i32(&plugins[3], "write", &[1, 8]).unwrap(), 0);
+    assert_eq!(stored(registry.usage()), (3, 36));
+}
+
+#[test]
+fn tenants_that_write_at_once_never_store_more_than_the_registry_s_ceiling() {
+    let quota =
+        TenantQuota { max_stored_rows: 10, max_stored_bytes: 150, ..TenantQuota::default() };
+    let registry = WasmPluginRegistry::builder().quota(quota).build().unwrap();
+    let plugins = ["a", "b", "c"].map(|tenant| writer(&registry, tenant));
+    std::thread::scope(|scope| {
+        for plugin in &plugins {
+            scope.spawn(|| {
+                for n in 0..3_000 {
+                    let (key, len) = (n % 7, n % 13);
+                    let function = if n % 3 == 0 { "delete" } else { "write" };
+                    let args = [key, len].map(WasmValue::I32);
+                    let args = if n % 3 == 0 { &args[..1] } else { &args[..] };
+                    plugin.call(function, args).unwrap();
+                    let (rows, bytes) = stored(registry.usage());
+                    assert!(rows <= 10 && bytes <= 150, "{rows} {bytes}");
+                }
+            });
+        }
+    });
+    let (mut rows, mut bytes) = (0, 0);
+    for tenant in ["a", "b", "c"] {
+        for (key, value) in registry.host().scan(tenant, "rows", b"", 100) {
+            rows += 1;
+            bytes += (key.len() + value.len()) as u64;
+        }
+    }
+    assert_eq!(stored(registry.usage()), (rows, bytes));
+}
+
+#[test]
+fn a_host_that_counts_nothing_takes_no_such_quota() {
+    struct Nothing;
+    impl Host for Nothing {}
+    let registry = WasmPluginRegistry::with_host(Nothing);
+    let quota = TenantQuota { max_stored_rows: 2, max_plugins: 0, ..TenantQuota::default() };
+    let error = registry.tenant("a").quota(quota).unwrap_err();
+    assert_error(&error, ErrorKind::Host, &["max_stored_rows", "the host does not have it"]);
+    // Nothing is set then.
+    registry.load("counter", &fixture("counter"), of("a")).unwrap();
+    registry.tenant("a").quota(TenantQuota { max_plugins: 1, ..TenantQuota::default() }).unwrap();
+    assert_eq!(stored(registry.tenant("a").usage()), (0, 0));
 }
