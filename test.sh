@@ -178,6 +178,8 @@ vector_instructions() {
 feature_combinations() {
     cargo check --no-default-features
     cargo check --no-default-features --features simd
+    cargo check --no-default-features --features quotas
+    cargo check --no-default-features --features std
     cargo check --features mmap
     cargo check --all-features
 }

@@ -3,8 +3,8 @@
 //! `cargo run --release --example tenants`
 
 use wasm_runtime::{
-    EmbeddedHost, ErrorKind, HostQuota, WasmInstanceConfig, WasmPluginCapabilities,
-    WasmPluginRegistry,
+    CallOptions, EmbeddedHost, ErrorKind, FuelRate, HostQuota, TenantQuota, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmPluginRegistry,
 };
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -46,13 +46,38 @@ fn main() -> Outcome {
     assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
     assert!((0..10).all(|row| price(row, "bakery").is_ok()));
 
+    println!("Another one is on what its plugins hold and spend together:");
+    let fuel_rate = Some(FuelRate { per_second: 1_000_000, burst: 50_000_000 });
+    let quota = TenantQuota { max_plugins: 2, fuel_rate, ..TenantQuota::default() };
+    registry.tenant("kiosk").quota(quota)?;
+    let counter = include_bytes!("../fixtures/wasm/counter.wasm");
+    let config = WasmInstanceConfig { tenant: "kiosk".into(), ..Default::default() };
+    let error = registry.load("kiosk.third", counter, config).err().ok_or("no quota")?;
+    println!("  {error}");
+    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+    // While a call goes on, it has all the fuel that it may use.
+    let plugin = registry.get("kiosk.sum").ok_or("not loaded")?;
+    let mut call = plugin.start_bytes("sum", b"prices", CallOptions::default())?;
+    call.run(100)?;
+    let usage = registry.tenant("kiosk").usage();
+    println!("  {usage:?}");
+    assert_eq!((usage.plugins, usage.stored_rows), (2, 25));
+    assert!(usage.fuel_left < Some(50_000_000));
+    drop(call);
+
     println!("What each tenant used:");
     for (tenant, _) in SHOPS {
         let stats = registry.tenant_stats(tenant);
         let (calls, fuel) = (stats.total_calls, stats.total_fuel_consumed);
         println!("  {tenant:10} {calls} calls, {fuel:6} fuel");
-        // One call of its own; the bakery's relay made two, one of which reached the sum again.
-        assert_eq!(calls, if tenant == "bakery" { 4 } else { 1 });
+        // One call of its own; the kiosk's that was dropped; the bakery's relay made two, one of which
+        // reached the sum again.
+        let expected = match tenant {
+            "bakery" => 4,
+            "kiosk" => 2,
+            _ => 1,
+        };
+        assert_eq!(calls, expected);
     }
     Ok(())
 }

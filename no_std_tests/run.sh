@@ -54,7 +54,8 @@ usage() {
 
 cortex_m() {
     dispatch=portable
-    triple=thumbv7em-none-eabihf profile=small flags=""
+    # As in size.sh, which builds into the same folder.
+    triple=thumbv7em-none-eabihf profile=small flags='--cfg sha2_backend_soft="compact"'
     package=(cortex-m-firmware)
     command=(qemu-system-arm -machine mps2-an386 "${semihosting[@]}" "${emulated[@]}")
     ask=(-device loader,addr=0x21fffffc,data=0xbad0000N,data-len=4)
@@ -65,7 +66,8 @@ aarch64() {
     dispatch=tail
     triple=aarch64-unknown-none profile=release flags="-C target-feature=-strict-align"
     package=(aarch64-firmware)
-    command=(qemu-system-aarch64 -machine virt -cpu cortex-a72 -m 128M "${semihosting[@]}" "${emulated[@]}")
+    # No network card: its ROM would be looked for, which is in a package of its own.
+    command=(qemu-system-aarch64 -machine virt -nic none -cpu cortex-a72 -m 128M "${semihosting[@]}" "${emulated[@]}")
     ask=(-device loader,addr=0x44fffffc,data=0xbad0000N,data-len=4)
     need qemu-system-aarch64 qemu-system-arm
 }
@@ -110,8 +112,7 @@ wasm32() {
 }
 
 semihosting=(-semihosting-config enable=on,target=native)
-# No network card: QEMU would look for a ROM of one, which is in a package of its own.
-emulated=(-nographic -nic none -icount shift=0 -kernel)
+emulated=(-nographic -icount shift=0 -kernel)
 
 # --- building ------------------------------------------------------------------------------------------------------
 

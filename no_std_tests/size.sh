@@ -17,7 +17,8 @@ max_added=40960
 # Growth over what is recorded, in percent.
 max_growth=5
 
-target=${CARGO_TARGET_DIR:-$PWD/../target}/size-$triple
+# That of the firmware for the same target, which takes the same core and most of the same crates.
+target=${DEVICES_TARGET_DIR:-$PWD/../target/devices}/$triple
 declare -A now recorded
 failures=0
 

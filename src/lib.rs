@@ -10,6 +10,7 @@
 //! - Stay in charge: [`PluginCall`] runs a call piece by piece, [`Scheduler`] many of them on one core,
 //!   [`CancelToken`] stops one.
 //! - Leave one alone that fails again and again: [`QuarantinePolicy`].
+//! - Say what a tenant's plugins may hold together: `WasmPluginRegistry::tenant`.
 //! - Say what a plugin may do: [`WasmInstanceConfig`], [`WasmPluginCapabilities`],
 //!   [`ModuleLimits`].
 //! - Give it data: [`EmbeddedHost`], or a [`Host`] of your own; [`HostFunctionTable`] for functions

@@ -64,7 +64,7 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// use wasm_runtime::{ErrorKind, TenantQuota, WasmInstanceConfig, WasmPluginRegistry};
     ///
     /// # fn main() -> Result<(), wasm_runtime::Error> {
-    /// # let wasm = include_bytes!("../fixtures/wasm/counter.wasm");
+    /// # let wasm = include_bytes!("../../fixtures/wasm/counter.wasm");
     /// let registry = WasmPluginRegistry::new();
     /// registry.tenant("acme").quota(TenantQuota { max_plugins: 1, ..TenantQuota::default() })?;
     /// let config = WasmInstanceConfig { tenant: "acme".into(), ..WasmInstanceConfig::default() };

@@ -8,7 +8,7 @@ use crate::{
 };
 use alloc::{string::ToString, vec::Vec};
 use core::num::NonZeroU32;
-use wasm_runtime::{ErrorKind, Scheduler, Turn, WasmInstanceConfig};
+use wasm_runtime::{ErrorKind, Scheduler, TenantQuota, TenantUsage, Turn, WasmInstanceConfig};
 
 checks![
     identical_plugins_share_no_state,
@@ -17,6 +17,7 @@ checks![
     a_plugin_calls_another_on_its_own_budget,
     tenants_on_one_core_get_their_shares,
     an_unloaded_plugin_is_gone,
+    a_tenant_cannot_exceed_its_quota,
 ];
 
 fn of_tenant(tenant: &str) -> WasmInstanceConfig {
@@ -126,4 +127,35 @@ fn an_unloaded_plugin_is_gone(_: &mut dyn Device) -> Result {
     same("kind", gone.kind(), ErrorKind::Unloaded)?;
     let gone = error("name", registry.call("counter", "get", &[]))?;
     same("kind", gone.kind(), ErrorKind::NotFound)
+}
+
+fn a_tenant_cannot_exceed_its_quota(_: &mut dyn Device) -> Result {
+    const PAGE: u64 = 1 << 16;
+    let registry = registry()?;
+    let quota = TenantQuota {
+        max_plugins: 2,
+        max_memory_bytes: 5 * PAGE,
+        max_stored_rows: 1,
+        ..TenantQuota::default()
+    };
+    registry.tenant("tenant").quota(quota)?;
+    let grower = "misbehaving/memory_grower";
+    let first = load_as(&registry, "first", grower, of_tenant("tenant"))?;
+    let second = load_as(&registry, "second", grower, of_tenant("tenant"))?;
+    let other = load_as(&registry, "other", grower, of_tenant("other"))?;
+    let third = registry.load("third", crate::fixtures::wasm(grower)?, of_tenant("tenant"));
+    same("a third plugin", error("load", third)?.kind(), ErrorKind::QuotaExceeded)?;
+    same("first", call_i32(&first, "grow_by", &[3])?, 1)?;
+    same("second", call_i32(&second, "grow_by", &[1])?, -1)?;
+    same("other", call_i32(&other, "grow_by", &[3])?, 1)?;
+    registry.host().put("tenant", "rows", b"first", b"row")?;
+    let row = registry.host().put("tenant", "rows", b"second", b"row");
+    same("a second row", error("put", row)?.kind(), ErrorKind::QuotaExceeded)?;
+    let usage = registry.tenant("tenant").usage();
+    same("pages", (usage.memory_bytes / PAGE, usage.stored_rows), (5, 1))?;
+    registry.unload("first")?;
+    same("second", call_i32(&second, "grow_by", &[3])?, 1)?;
+    registry.shutdown_all();
+    registry.host().delete("tenant", "rows", b"first");
+    same("nothing", registry.tenant("tenant").usage(), TenantUsage::default())
 }
