@@ -84,19 +84,17 @@ impl<H: Host> Frame<H> {
     /// A call in a sandbox that was taken out of the plugin's pool, and is made if there is none.
     pub(crate) fn new(
         plugin: Arc<WasmPluginInstance<H>>,
-        (slot, mut seat): (usize, Seat<Sandbox<H>>),
+        (slot, seat): (usize, Seat<Sandbox<H>>),
         plan: Plan,
     ) -> Result<Self, Error> {
-        let phase = match plugin.begin_in(slot, &mut seat) {
-            Ok(true) => Phase::Fresh,
-            Ok(false) => Phase::Ready,
-            Err(error) => {
-                plugin.put_back(slot, seat);
-                return Err(error);
-            }
-        };
-        let (task, callee) = (None, None);
-        Ok(Self { plugin, slot, seat, plan, phase, task, callee, used: 0, start_spent: 0 })
+        let (phase, task, callee) = (Phase::Ready, None, None);
+        // Whatever happens, the slot is given back when it is dropped.
+        let mut frame =
+            Self { plugin, slot, seat, plan, phase, task, callee, used: 0, start_spent: 0 };
+        if frame.plugin.begin_in(slot, &mut frame.seat)? {
+            frame.phase = Phase::Fresh;
+        }
+        Ok(frame)
     }
 
     pub(crate) fn plugin(&self) -> &Arc<WasmPluginInstance<H>> {
@@ -379,24 +377,25 @@ impl<H: Host> Frame<H> {
             let unused = self.plan.limits.fuel.saturating_sub(spent);
             self.plugin.end_spending(unused, sandbox.is_nested());
         }
-        if let Err(failure) = result {
-            let recorded = sandbox.is_nested().then(|| sandbox.recorded());
-            let function = match phase {
-                Phase::Starting => "",
-                _ => self.plugin.export_at(self.plan.index),
-            };
-            self.plugin.record_failure(function, spent, failure, recorded);
-            let limits = match phase {
-                Phase::Starting if !sandbox.is_nested() => self.plugin.limits(),
-                _ => &self.plan.limits,
-            };
-            // A deadline goes on while the host leaves the call alone.
-            if !matches!(failure, Failure::Deadline) {
-                self.plugin.went_wrong(function, failure, limits, sandbox.counts());
+        let (plugin, plan) = (&self.plugin, &self.plan);
+        // Whoever hears of it may panic; that goes on when everything is given back.
+        let _ = panic.run(|| {
+            match (result, phase) {
+                (Ok(()), _) => plugin.went_well(sandbox),
+                (Err(failure), Phase::Starting) => {
+                    let limits = match sandbox.is_nested() {
+                        true => &plan.limits,
+                        false => plugin.limits(),
+                    };
+                    plugin.stopped("", failure, &without_deadline(limits), sandbox);
+                }
+                (Err(failure), _) => {
+                    let function = plugin.export_at(plan.index);
+                    plugin.stopped(function, failure, &without_deadline(&plan.limits), sandbox);
+                }
             }
-        } else {
-            self.plugin.went_well(sandbox);
-        }
+            Ok(())
+        });
         if let Some(told) = told {
             told.set_to(Some(sandbox.recorded()));
         }
@@ -424,6 +423,12 @@ impl<H: Host> Drop for Frame<H> {
             }
         }
     }
+}
+
+/// The limits of a call whose deadline says nothing about its plugin: it goes on while the host leaves the
+/// call alone.
+fn without_deadline(limits: &CallLimits) -> CallLimits {
+    CallLimits { outer_deadline_us: Some(0), ..*limits }
 }
 
 #[cold]

@@ -370,7 +370,8 @@ pub struct RegistryBuilder<H: Host> {
 }
 
 /// What sets a ceiling on what all tenants hold.
-type Ceiling<H> = Box<dyn FnOnce(&Account, &H, Option<&dyn Timer>) -> Result<(), Error>>;
+type Ceiling<H> =
+    Box<dyn FnOnce(&Account, &H, Option<&dyn Timer>) -> Result<(), Error> + Send + Sync>;
 
 /// The host, or how it is made: whoever gives another has no use for the default one's code.
 enum GivenHost<H> {

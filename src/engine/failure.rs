@@ -1,9 +1,10 @@
 //! How running a sandbox can fail, before it is told to a host in words.
 
 use crate::{
-    TrapCode,
+    ErrorKind, TrapCode,
     host::{HostError, NestedFailure, RECENT_CALLS, RecentCall},
     ledger::Reached,
+    stats::Stop,
 };
 use alloc::{boxed::Box, string::String};
 use core::fmt;
@@ -42,6 +43,33 @@ pub(crate) enum Failure {
     Invalid(Box<str>),
     /// Something that validation should have made impossible.
     Engine(Box<str>),
+}
+
+impl Failure {
+    /// Whether the guest was stopped before it had returned.
+    pub(crate) fn is_midway(&self) -> bool {
+        self.stop().is_some()
+    }
+
+    /// How the guest was stopped, if it was stopped before it had returned.
+    #[cold]
+    pub(super) fn stop(&self) -> Option<Stop> {
+        match self {
+            Self::Trap(code) => Some(Stop::trap(*code)),
+            Self::OutOfFuel => Some(Stop::of(ErrorKind::OutOfFuel)),
+            Self::Deadline => Some(Stop::of(ErrorKind::Deadline)),
+            Self::Cancelled => Some(Stop::of(ErrorKind::Cancelled)),
+            Self::Host { error: HostError::Denied, .. } => Some(Stop::of(ErrorKind::Denied)),
+            Self::Host { .. } | Self::Engine(_) => Some(Stop::of(ErrorKind::Host)),
+            Self::Invalid(_) => Some(Stop::of(ErrorKind::InvalidModule)),
+            Self::BadAnswer(_)
+            | Self::Status(_)
+            | Self::AnswerTooLong { .. }
+            | Self::Setup { .. }
+            | Self::Quota(_)
+            | Self::TooManyExternRefs => None,
+        }
+    }
 }
 
 impl From<Box<Reached>> for Failure {

@@ -73,14 +73,8 @@ impl Limiter {
     }
 
     /// The ceiling of the tenant's or the registry's that forbade the last growth, if one did.
-    #[cold]
     pub(super) fn reached(&self) -> Option<Box<Reached>> {
         self.reached.and_then(|(what, n)| self.account.reached(what, n))
-    }
-
-    /// Whether a ceiling of the tenant's or the registry's forbade the last growth.
-    pub(super) fn has_reached(&self) -> bool {
-        self.reached.is_some()
     }
 
     /// Takes what a growth adds from the tenant's account.

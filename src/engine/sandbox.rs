@@ -13,11 +13,11 @@ use super::{
     values::{CallValues, lift, lower, placeholder},
 };
 use crate::{
-    CallOptions, ErrorKind, HostError, WasmValue, WasmValues,
+    CallOptions, WasmValue, WasmValues,
     host::{Host, PluginContext},
     ledger::Reached,
     schedule::First,
-    stats::{SlotCounts, Stop},
+    stats::SlotCounts,
     sync::Arc,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -84,6 +84,7 @@ impl<H: Host> Sandbox<H> {
             imports.push(Extern::Func(Arc::clone(function).link(&mut store, *spec)));
         }
         let instance = Instance::new(&mut store, &code.module, &imports);
+        store.data_mut().caught.resume();
         let instance = instance.map_err(|error| match store.data().limiter.reached() {
             Some(reached) => reached.into(),
             None => setup_failure(&error),
@@ -453,7 +454,9 @@ impl<H: Host> Sandbox<H> {
     /// forbids it.
     pub(crate) fn grow(&mut self, memory: &str, pages: u64) -> Option<Option<u64>> {
         let memory = self.memory(memory)?;
-        Some(memory.grow(&mut self.store, pages).ok())
+        let grown = memory.grow(&mut self.store, pages).ok();
+        self.store.data_mut().caught.resume();
+        Some(grown)
     }
 
     /// The value of an exported global, if it is of a type that a host gets.
@@ -464,33 +467,6 @@ impl<H: Host> Sandbox<H> {
 
     fn memory(&self, name: &str) -> Option<Memory> {
         self.instance.get_export(&self.store, name).and_then(Extern::into_memory)
-    }
-}
-
-impl Failure {
-    /// Whether the guest was stopped before it had returned.
-    pub(crate) fn is_midway(&self) -> bool {
-        self.stop().is_some()
-    }
-
-    /// How the guest was stopped, if it was stopped before it had returned.
-    #[cold]
-    fn stop(&self) -> Option<Stop> {
-        match self {
-            Self::Trap(code) => Some(Stop::trap(*code)),
-            Self::OutOfFuel => Some(Stop::of(ErrorKind::OutOfFuel)),
-            Self::Deadline => Some(Stop::of(ErrorKind::Deadline)),
-            Self::Cancelled => Some(Stop::of(ErrorKind::Cancelled)),
-            Self::Host { error: HostError::Denied, .. } => Some(Stop::of(ErrorKind::Denied)),
-            Self::Host { .. } | Self::Engine(_) => Some(Stop::of(ErrorKind::Host)),
-            Self::Invalid(_) => Some(Stop::of(ErrorKind::InvalidModule)),
-            Self::BadAnswer(_)
-            | Self::Status(_)
-            | Self::AnswerTooLong { .. }
-            | Self::Setup { .. }
-            | Self::Quota(_)
-            | Self::TooManyExternRefs => None,
-        }
     }
 }
 

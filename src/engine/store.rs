@@ -57,8 +57,7 @@ impl<H: Host> ResourceLimiter for StoreData<H> {
         _maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
         let verdict = self.limiter.memory_growing(current, desired);
-        self.tell_of_ceiling();
-        verdict
+        self.tell_of_ceiling().and(verdict)
     }
 
     fn table_growing(
@@ -68,8 +67,7 @@ impl<H: Host> ResourceLimiter for StoreData<H> {
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
         let verdict = self.limiter.table_growing(current, desired, maximum);
-        self.tell_of_ceiling();
-        verdict
+        self.tell_of_ceiling().and(verdict)
     }
 
     fn memory_grow_failed(&mut self, _error: &MemoryError) -> Result<(), LimiterError> {
@@ -96,11 +94,16 @@ impl<H: Host> ResourceLimiter for StoreData<H> {
 }
 
 impl<H: Host> StoreData<H> {
-    fn tell_of_ceiling(&self) {
-        if self.limiter.has_reached()
-            && let Some(reached) = self.limiter.reached()
-        {
-            self.context.tell_quota(&reached, Some(&self.call.recorded));
-        }
+    /// The host hears of it inside of the interpreter, which a panic of its cannot cross.
+    fn tell_of_ceiling(&mut self) -> Result<(), LimiterError> {
+        let Some(reached) = self.limiter.reached() else {
+            return Ok(());
+        };
+        let Self { context, call, caught, .. } = self;
+        let told = caught.run(|| {
+            context.tell_quota(&reached, Some(&call.recorded));
+            Ok(())
+        });
+        told.map_err(|_| LimiterError::ResourceLimiterDeniedAllocation)
     }
 }

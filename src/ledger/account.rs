@@ -3,13 +3,13 @@
 use super::{
     Resource,
     rate::{Rate, new_rate},
+    reached::Reached,
 };
 use crate::{
     schedule::Timer,
     sync::{Arc, AtomicBool, AtomicUsize, Once, Ordering},
 };
 use alloc::boxed::Box;
-use core::fmt;
 
 /// The account of a tenant, or of the registry.
 #[derive(Debug)]
@@ -36,32 +36,6 @@ struct Gauge {
 impl Default for Gauge {
     fn default() -> Self {
         Self { used: AtomicUsize::new(0), limit: AtomicUsize::new(usize::MAX) }
-    }
-}
-
-/// A ceiling that was reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reached {
-    pub(super) limit_name: &'static str,
-    pub(super) limit: u64,
-    /// What there was when more was wanted.
-    pub(super) used: u64,
-    /// Whether the ceiling is the registry's.
-    pub(super) is_above: bool,
-}
-
-impl Reached {
-    /// The field of the quota.
-    pub(crate) const fn limit_name(&self) -> &'static str {
-        self.limit_name
-    }
-}
-
-impl fmt::Display for Reached {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { limit_name, limit, used, is_above } = self;
-        let whose = if *is_above { "the registry's" } else { "its tenant's" };
-        write!(f, "{whose} `{limit_name}` is {limit}, and {used} are in use")
     }
 }
 
@@ -186,8 +160,8 @@ impl Account {
     /// Sets the rate of fuel, and fills the bucket; or takes it away.
     pub(crate) fn set_rate(&self, rate: Option<(u64, u64)>, now_us: u64) {
         let above = || self.above.as_ref().and_then(|above| above.rate.get().cloned());
-        self.rate.call_once(|| new_rate(above())).set(rate, now_us);
-        self.is_rated.store(rate.is_some() || above().is_some(), Ordering::Relaxed);
+        let is_rated = (&self.is_rated, rate.is_some() || above().is_some());
+        self.rate.call_once(|| new_rate(above())).set(rate, now_us, is_rated);
     }
 
     /// Takes the fuel of one call, or a full bucket if that is less, or nothing at all; returns how much

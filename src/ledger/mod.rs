@@ -15,12 +15,11 @@ mod accounts;
 mod nothing;
 #[cfg(feature = "quotas")]
 mod rate;
+#[cfg(feature = "quotas")]
+mod reached;
 
 #[cfg(feature = "quotas")]
-pub(crate) use self::{
-    account::{Account, Reached},
-    accounts::Accounts,
-};
+pub(crate) use self::{account::Account, accounts::Accounts, reached::Reached};
 #[cfg(not(feature = "quotas"))]
 pub(crate) use nothing::{Account, Accounts, Reached};
 

@@ -1,13 +1,14 @@
 //! How much fuel may be spent over time: a token bucket, filled by the clock.
 
-use super::account::Reached;
-use crate::sync::{Arc, Mutex};
+use super::reached::Reached;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering};
 use alloc::boxed::Box;
 
 /// A rate of fuel, if one is set, and the one above it, if there is one.
 pub(super) trait Rate: Send + Sync + core::fmt::Debug {
-    /// Sets the rate, a second's fuel and a burst's, and fills the bucket; or takes it away.
-    fn set(&self, rate: Option<(u64, u64)>, now_us: u64);
+    /// Sets the rate, a second's fuel and a burst's, and fills the bucket; or takes it away. Gives a flag
+    /// its value at the same moment.
+    fn set(&self, rate: Option<(u64, u64)>, now_us: u64, flag: (&AtomicBool, bool));
 
     /// Takes `fuel`, or a full bucket if that is less, here and above, or nothing at all; returns how
     /// much that is.
@@ -47,8 +48,10 @@ struct Bucket {
 }
 
 impl Rate for Guarded {
-    fn set(&self, rate: Option<(u64, u64)>, now_us: u64) {
-        *self.bucket.lock() = rate.map(|(per_second, burst)| Bucket {
+    fn set(&self, rate: Option<(u64, u64)>, now_us: u64, (flag, value): (&AtomicBool, bool)) {
+        let mut bucket = self.bucket.lock();
+        flag.store(value, Ordering::Relaxed);
+        *bucket = rate.map(|(per_second, burst)| Bucket {
             per_second,
             burst,
             tokens: burst,
@@ -149,6 +152,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn set(rate: &dyn Rate, to: Option<(u64, u64)>, now_us: u64) {
+        rate.set(to, now_us, (&AtomicBool::new(false), true));
+    }
+
     #[derive(Debug, Clone, Copy)]
     enum Step {
         Wait(u64),
@@ -176,7 +183,7 @@ mod tests {
         ) {
             const TOKEN: i128 = 1_000_000;
             let rate = Guarded::default();
-            rate.set(Some((per_second, burst)), 7);
+            set(&rate, Some((per_second, burst)), 7);
             let full = i128::from(burst) * TOKEN;
             let (mut now_us, mut exact) = (7_u64, full);
             for step in steps {
@@ -213,15 +220,15 @@ mod tests {
     #[test]
     fn what_is_refused_above_is_not_taken_below() {
         let above = new_rate(None);
-        above.set(Some((0, 10)), 0);
+        set(&*above, Some((0, 10)), 0);
         let below = new_rate(Some(Arc::clone(&above)));
         // No rate of its own: that above holds.
         assert_eq!(below.take(4, 0).ok(), Some(4));
-        below.set(Some((0, 100)), 0);
+        set(&*below, Some((0, 100)), 0);
         assert!(below.take(7, 0).unwrap_err().is_above);
         assert_eq!((below.tokens(0), above.tokens(0)), (Some(100), Some(6)));
         // At most what fits into either bucket.
-        above.set(Some((0, 5)), 0);
+        set(&*above, Some((0, 5)), 0);
         assert_eq!(below.take(50, 0).ok(), Some(5));
         assert_eq!((below.tokens(0), above.tokens(0)), (Some(95), Some(0)));
         below.give(2);
@@ -232,7 +239,7 @@ mod tests {
     #[test]
     fn the_largest_numbers_do_not_overflow() {
         let rate = Guarded::default();
-        rate.set(Some((u64::MAX, u64::MAX)), 0);
+        set(&rate, Some((u64::MAX, u64::MAX)), 0);
         assert_eq!(rate.take(u64::MAX, 0).ok(), Some(u64::MAX));
         assert_eq!(rate.take(1, 0).ok(), None);
         assert_eq!(rate.take(u64::MAX, u64::MAX).ok(), Some(u64::MAX));

@@ -76,7 +76,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Takes in how a call in the slot of `counts` failed, which could use `limits`.
     #[cold]
-    pub(crate) fn went_wrong(
+    pub(super) fn went_wrong(
         &self,
         function: &str,
         failure: &Failure,

@@ -33,7 +33,7 @@ impl<H: Host> WasmPluginInstance<H> {
     ///
     /// `recorded` counts for a nested call: its callers decide how many of these there are.
     #[cold]
-    pub(crate) fn record_failure(
+    pub(super) fn record_failure(
         &self,
         function: &str,
         spent: u64,

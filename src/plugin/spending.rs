@@ -104,19 +104,28 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Takes in whether fuel is rationed now.
     pub(crate) fn note_rate(&self) {
         let config = &self.context.config;
-        let is_rated = config.enable_fuel && self.context.account.is_rated();
-        self.condition.hold(RATIONED, is_rated || config.fuel_budget.is_some());
+        let is_rationed = || {
+            config.fuel_budget.is_some() || config.enable_fuel && self.context.account.is_rated()
+        };
+        let mut noted = !is_rationed();
+        // Again if it has changed: whoever changed it may have noted it before.
+        while noted != is_rationed() {
+            noted = is_rationed();
+            self.condition.hold(RATIONED, noted);
+        }
     }
 
+    /// Takes in how a call in a sandbox failed, which could use `limits`.
     #[cold]
-    fn stopped(
+    pub(crate) fn stopped(
         &self,
         function: &str,
         failure: &Failure,
         limits: &CallLimits,
         sandbox: &Sandbox<H>,
     ) {
-        self.record_failure(function, sandbox.spent(), failure, None);
+        let recorded = sandbox.is_nested().then(|| sandbox.recorded());
+        self.record_failure(function, sandbox.spent(), failure, recorded);
         self.went_wrong(function, failure, limits, sandbox.counts());
     }
 

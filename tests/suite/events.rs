@@ -3,8 +3,8 @@
 use crate::support::{StepClock, all_granted, config, fixture};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use wasm_runtime::{
-    AuditDecision, AuditLevel, DenyPolicy, Host, PluginEvent, QuarantinePolicy, WasmInstanceConfig,
-    WasmPluginCapabilities, WasmPluginRegistry,
+    AuditDecision, AuditLevel, DenyPolicy, Host, PluginEvent, QuarantinePolicy, TenantQuota,
+    TenantUsage, WasmInstanceConfig, WasmPluginCapabilities, WasmPluginRegistry, WasmValue,
 };
 
 /// A host that writes down what it hears, and unloads a plugin that is put in quarantine.
@@ -137,4 +137,94 @@ fn a_host_may_unload_a_plugin_when_it_hears_of_it() {
     let heard = registry.host().take();
     let kinds: Vec<_> = heard.iter().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(kinds, ["Load", "Trap", "Trap", "Quarantine", "Unload"]);
+}
+
+/// A host that panics when it hears that a quota was reached, or that a call trapped.
+struct Excitable;
+
+impl Host for Excitable {
+    fn event(&self, event: &PluginEvent<'_>) {
+        let is_calm = !matches!(event.decision, AuditDecision::Quota | AuditDecision::Trap);
+        assert!(is_calm, "too much");
+    }
+}
+
+fn assert_panics(what: &str, call: &mut dyn FnMut()) {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
+    assert_eq!(panic.downcast_ref(), Some(&"too much"), "{what}");
+}
+
+#[test]
+fn a_host_that_panics_at_an_event_panics_around_the_interpreter() {
+    const PAGE: u64 = 1 << 16;
+    let registry = WasmPluginRegistry::with_host(Excitable);
+    let limit = |pages: u64| {
+        let max_memory_bytes = pages * PAGE;
+        let quota = TenantQuota { max_memory_bytes, ..TenantQuota::default() };
+        registry.tenant("default").quota(quota).unwrap();
+    };
+    let wasm = fixture("misbehaving/memory_grower");
+    let config = || config(all_granted());
+    limit(1);
+    registry.load("grower", &wasm, config()).unwrap();
+    let plugin = registry.get("grower").unwrap();
+    assert_panics("call", &mut || drop(plugin.call("grow_by", &[WasmValue::I32(1)])));
+    assert_eq!(plugin.call("pages", &[]).unwrap().as_slice(), [WasmValue::I32(1)]);
+    assert_panics("started", &mut || {
+        drop(plugin.start("grow_by", &[WasmValue::I32(1)]).unwrap().run(1_000));
+    });
+    assert_panics("lease", &mut || drop(plugin.lease().unwrap().grow("memory", 1)));
+    assert_panics("load", &mut || drop(registry.load("second", &wasm, config())));
+    assert_eq!(registry.count(), 1);
+    limit(10);
+    registry.load("second", &wasm, config()).unwrap();
+    for name in ["grower", "second"] {
+        let grown = registry.call(name, "grow_by", &[WasmValue::I32(2)]).unwrap();
+        assert_eq!(grown.as_slice(), [WasmValue::I32(1)]);
+    }
+    registry.shutdown_all();
+    assert_eq!(registry.usage(), TenantUsage::default());
+}
+
+#[test]
+fn a_host_that_panics_at_an_event_loses_nothing_by_it() {
+    let registry = WasmPluginRegistry::with_host(Excitable);
+    let config = WasmInstanceConfig {
+        max_instances: 1,
+        quarantine: Some(QuarantinePolicy::after(100)),
+        ..config(all_granted())
+    };
+    registry.load("traps", &fixture("misbehaving/traps"), config.clone()).unwrap();
+    registry.load("echo", &fixture("echo"), config.clone()).unwrap();
+    registry.load("caller", &fixture("caller"), config).unwrap();
+    let plugin = registry.get("traps").unwrap();
+    let caller = registry.get("caller").unwrap();
+    for _ in 0..5 {
+        assert_panics("call", &mut || drop(plugin.call("unreachable", &[])));
+        assert_panics("lease", &mut || drop(plugin.lease().unwrap().call("unreachable", &[])));
+        assert_panics("started", &mut || {
+            drop(plugin.start("unreachable", &[]).unwrap().run(1_000));
+        });
+        assert_panics("called by another", &mut || {
+            drop(caller.call_bytes("relay", b"echo\0trap\0x"));
+        });
+    }
+    // Its one sandbox is free, as that of the others.
+    plugin.call("ping", &[]).unwrap();
+    assert_eq!(caller.call_bytes("relay", b"echo\0echo\0hello").unwrap(), b"hello");
+    // A panic for want of a sandbox.
+    registry
+        .tenant("default")
+        .quota(TenantQuota { max_sandboxes: 0, ..Default::default() })
+        .unwrap();
+    assert_panics("trap", &mut || drop(plugin.call("unreachable", &[])));
+    for _ in 0..3 {
+        assert_panics("call", &mut || drop(plugin.call("ping", &[])));
+        assert_panics("lease", &mut || drop(plugin.lease()));
+        assert_panics("started", &mut || drop(plugin.start("ping", &[])));
+    }
+    registry.tenant("default").quota(TenantQuota::default()).unwrap();
+    plugin.call("ping", &[]).unwrap();
+    registry.shutdown_all();
+    assert_eq!(registry.usage(), TenantUsage::default());
 }

@@ -567,3 +567,26 @@ fn a_host_that_counts_nothing_takes_no_such_quota() {
     registry.tenant("a").quota(TenantQuota { max_plugins: 1, ..TenantQuota::default() }).unwrap();
     assert_eq!(stored(registry.tenant("a").usage()), (0, 0));
 }
+
+#[test]
+fn quotas_set_by_several_threads_at_once_leave_a_rate_that_holds_or_none() {
+    let clock = StepClock::default();
+    let registry = WasmPluginRegistry::builder().clock(clock).build().unwrap();
+    registry.load("counter", &fixture("counter"), of("a")).unwrap();
+    let rate = Some(FuelRate { per_second: 0, burst: 1 << 40 });
+    for _ in 0..200 {
+        std::thread::scope(|scope| {
+            for fuel_rate in [rate, None, rate, None] {
+                let registry = &registry;
+                scope.spawn(move || {
+                    let quota = TenantQuota { fuel_rate, ..TenantQuota::default() };
+                    registry.tenant("a").quota(quota).unwrap();
+                });
+            }
+        });
+        let before = registry.tenant("a").usage().fuel_left;
+        registry.call("counter", "increment", &[]).unwrap();
+        let after = registry.tenant("a").usage().fuel_left;
+        assert_eq!(before.is_some(), after < before, "{before:?} {after:?}");
+    }
+}
