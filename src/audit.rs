@@ -21,8 +21,8 @@ const MAX_NAME_BYTES: usize = 40;
 pub enum AuditLevel {
     /// None. No memory is taken for the ring.
     Off,
-    /// Loads and unloads, what a plugin was granted when it was loaded, and every denial, limit and
-    /// trap.
+    /// Loads and unloads, what a plugin was granted when it was loaded, quarantines, quotas that were
+    /// reached, and every denial, limit and trap.
     #[default]
     Decisions,
     /// Every host call as well.
@@ -49,7 +49,7 @@ pub enum AuditDecision {
     /// A plugin was unloaded.
     Unload,
     /// A quota of the tenant or of the registry was reached: the resource is the field of
-    /// [`TenantQuota`](crate::TenantQuota).
+    /// `TenantQuota`.
     Quota,
     /// A plugin was put in quarantine; the function and the resource say what failed last.
     Quarantine,

@@ -268,20 +268,21 @@ pub trait Host: Send + Sync + Sized + 'static {
     }
 
     /// Hears what happened to a plugin: that it was loaded or could not be, that a call trapped or was
-    /// stopped, that it was put in quarantine or came out of it, that it was unloaded. The audit ring
-    /// has the same, and what was decided about host calls.
+    /// stopped, that a quota was reached, that it was put in quarantine or came out of it, that it was
+    /// unloaded. The audit ring has the same, and what was decided about host calls.
     ///
-    /// Called by the thread on which it happened, when it has happened; of what one call of the host
-    /// leads plugins to do to one another, eight times at most. A plugin that is being loaded cannot be
-    /// found yet. The registry may be used from here, also to unload the plugin; the sandbox of a call
-    /// that failed is still in use. The default does nothing.
+    /// Called by the thread on which it happened, when it has happened, or amid the call for a memory or
+    /// table that a quota keeps from growing; of what one call of the host leads plugins to do, eight
+    /// times at most, and once for its end. A plugin that is being loaded cannot be found yet. The
+    /// registry may be used from here, also to unload the plugin; the sandbox of a call that failed is
+    /// still in use. The default does nothing.
     fn event(&self, event: &PluginEvent<'_>) {
         let _ = event;
     }
 
     /// Sets how many rows a tenant may have stored and how many bytes they may take, or all tenants
     /// together; `u64::MAX` is no limit. What is over a limit stays. Called when a
-    /// [`TenantQuota`](crate::TenantQuota) is set that has such limits, or had.
+    /// `TenantQuota` is set.
     ///
     /// # Errors
     ///

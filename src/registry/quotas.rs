@@ -24,9 +24,9 @@ impl<H: Host> Tenant<'_, H> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ClockMissing`] if there is a [`FuelRate`](crate::FuelRate) and no clock,
-    /// [`ErrorKind::Host`] if there are limits on what is stored and the host counts nothing. Nothing is
-    /// set then.
+    /// [`ErrorKind::ClockMissing`](crate::ErrorKind::ClockMissing) if there is a
+    /// [`FuelRate`](crate::FuelRate) and no clock; [`ErrorKind::Host`](crate::ErrorKind::Host) if there
+    /// are limits on what is stored and the host counts nothing. Nothing is set then.
     pub fn quota(&self, quota: TenantQuota) -> Result<(), Error> {
         quota.apply(&self.account, self.registry.host(), self.registry.clock())?;
         self.account.keep();
