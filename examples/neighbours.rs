@@ -1,7 +1,7 @@
 //! Sixty-four tenants on two cores, one of them hostile in every way of the gallery: what the others
 //! notice of it, and what it gets hold of.
 //!
-//! `cargo run --release --example neighbours`, for two seconds; `-- 60` for a minute.
+//! `cargo run --release --example neighbours`, for a second each; `-- 60` for a minute.
 
 use std::{
     collections::HashMap,
@@ -36,10 +36,10 @@ const QUOTA: TenantQuota = TenantQuota {
 };
 
 fn main() -> Outcome<()> {
-    let seconds = env::args().nth(1).map_or(Ok(2), |seconds| seconds.parse())?;
+    let seconds = env::args().nth(1).map_or(Ok(1), |seconds| seconds.parse())?;
     let duration = Duration::from_secs(seconds);
     // Once to warm up.
-    run(Duration::from_millis(500), true)?;
+    run(Duration::from_millis(200), true)?;
     let alone = run(duration, false)?;
     let beside = run(duration, true)?;
     for (what, seen) in [("without it", &alone), ("beside it", &beside)] {

@@ -13,7 +13,6 @@ cd "$(dirname "$0")/.."
 
 readonly targets='aarch64-apple-ios aarch64-unknown-none x86_64-unknown-none thumbv7em-none-eabihf
     riscv32imac-unknown-none-elf'
-readonly target_dir=${CARGO_TARGET_DIR:-$PWD/target}/symbols
 
 # Executable memory, code that changes, code from elsewhere.
 readonly forbidden='mmap mmap64 mremap mprotect mprotect_rx pkey_mprotect memfd_create shmat
@@ -42,7 +41,8 @@ main() {
 
 check_target() {
     local target=$1 began=$SECONDS archive extra='' status=0
-    archive=$target_dir/$target/archive/libstaticlib.a
+    where "$target"
+    archive=$target_dir/$target/$profile/libstaticlib.a
     echo "=== $target"
     build "$target" || return 1
     echo "built in $((SECONDS - began)) s"
@@ -57,8 +57,19 @@ check_target() {
 }
 
 build() {
-    cargo_for "$1" --profile archive --package staticlib --manifest-path no_std_tests/Cargo.toml \
+    cargo_for "$1" --profile "$profile" --package staticlib --manifest-path no_std_tests/Cargo.toml \
         --target-dir "$target_dir"
+}
+
+# where TARGET: what is built, and into which folder. On Arm, as the firmware: with the same core and crates.
+where() {
+    case $1 in
+        thumbv7em-none-eabihf)
+            profile=small target_dir=${DEVICES_TARGET_DIR:-$PWD/target/devices}/$1
+            export CARGO_TARGET_THUMBV7EM_NONE_EABIHF_RUSTFLAGS='--cfg sha2_backend_soft="compact"'
+            ;;
+        *) profile=archive target_dir=${CARGO_TARGET_DIR:-$PWD/target}/symbols ;;
+    esac
 }
 
 # check_symbols FILE [ALSO-ALLOWED]
@@ -120,7 +131,7 @@ without() { comm -23 <(echo "$1") <(echo "$2") | grep . || true; }
 # LLVM's, of whatever version: binutils does not read Mach-O.
 tool() {
     local version
-    for version in '' -{22,21,20,19,18,17,16,15,14}; do
+    for version in -{22,21,20,19,18,17,16,15,14} ''; do
         if command -v "$1$version"; then return; fi
     done
     give_up "missing: $1 (Debian: apt-get install --no-install-recommends llvm-22 clang-19)"
