@@ -240,7 +240,7 @@ instruction_counts() {
     local version runner=$target/tools/bin/gungraun-runner
     version=$(sed -n 's/^gungraun = "=\(.*\)"$/\1/p' benches/guard/Cargo.toml)
     [ "$("$runner" --version 2>/dev/null)" = "gungraun-runner $version" ] ||
-        cargo install --locked --root "$target/tools" --version "$version" gungraun-runner
+        cargo install --debug --locked --root "$target/tools" --version "$version" gungraun-runner
     GUNGRAUN_RUNNER=$runner CARGO_TARGET_DIR=$target/benches cargo run --locked -p guard \
         --manifest-path benches/Cargo.toml
 }
