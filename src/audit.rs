@@ -99,14 +99,14 @@ impl AuditRecord {
         &self.plugin
     }
 
-    /// Returns the host function that was called or imported; for a call that trapped or reached a
-    /// limit, the function of the plugin, empty for its start function; else empty.
+    /// Returns the host function that was called or imported; for a call that trapped, reached a limit or
+    /// led to quarantine, the function of the plugin, empty for its start function; else empty.
     pub fn function(&self) -> &str {
         &self.function
     }
 
     /// Returns what it is about: the table, index, collection, metric, setting or plugin that a host
-    /// call named, the grant, the limit (`fuel_limit`, `timeout_ms`), or how a call trapped.
+    /// call named, the grant, the limit (`fuel_limit`, `timeout_ms`) or quota, or how a call trapped.
     pub fn resource(&self) -> &str {
         &self.resource
     }

@@ -25,7 +25,7 @@ use core::fmt;
 /// [`fuel_limit`](crate::WasmPluginCapabilities::fuel_limit) or
 /// [`timeout_ms`](crate::WasmPluginCapabilities::timeout_ms) and ran out of it; a deadline that passed
 /// while the host ran the call piece by piece; a host function that stopped the call for other reasons;
-/// a host without memory.
+/// a quota of the tenant that kept a memory or table from growing; a host without memory.
 ///
 /// ```
 /// use wasm_runtime::{QuarantinePolicy, WasmInstanceConfig};

@@ -58,7 +58,8 @@ impl<H> PluginContext<H> {
         self.audit.push(&self.event(decision, function, resource, status, fuel), self.clock());
     }
 
-    fn event<'a>(
+    /// A decision about the plugin.
+    pub(crate) fn event<'a>(
         &'a self,
         decision: AuditDecision,
         function: &'a str,
@@ -82,8 +83,9 @@ impl<H: Host> PluginContext<H> {
         status: i32,
         fuel: u64,
     ) {
-        self.record(decision, function, resource, status, fuel);
-        self.tell_host(decision, function, resource, status, fuel);
+        let event = self.event(decision, function, resource, status, fuel);
+        self.audit.push(&event, self.clock());
+        self.host.event(&event);
     }
 
     /// Takes a call's fuel out of the rates of its tenant and of the registry, or as much as a full bucket
@@ -113,19 +115,6 @@ impl<H: Host> PluginContext<H> {
             true => self.tell(AuditDecision::Quota, "", reached.limit_name(), -1, 0),
             false => self.audit.miss(),
         }
-    }
-
-    /// Tells the host what happened to the plugin. No lock may be held.
-    #[cold]
-    pub(crate) fn tell_host(
-        &self,
-        decision: AuditDecision,
-        function: &str,
-        resource: &str,
-        status: i32,
-        fuel: u64,
-    ) {
-        self.host.event(&self.event(decision, function, resource, status, fuel));
     }
 }
 

@@ -53,17 +53,18 @@ impl<H: Host> WasmPluginInstance<H> {
             _ => (AuditDecision::Trap, "invalid code", 0),
         };
         let context = &self.context;
+        let event = context.event(decision, function, resource, status, spent);
         let is_told = recorded.is_none_or(Recorded::may_record);
         match decision {
             // The host call that was denied is recorded already.
             AuditDecision::Denial => {}
             _ if is_told || context.audit.level() == AuditLevel::HostCalls => {
-                context.record(decision, function, resource, status, spent);
+                context.audit.push(&event, context.clock());
             }
             _ => context.audit.miss(),
         }
         if is_told {
-            context.tell_host(decision, function, resource, status, spent);
+            context.host.event(&event);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::WasmPluginInstance;
 use crate::{
-    CallOptions, Error,
+    CallOptions, Error, TrapCode,
     condition::{RATIONED, TRAPPED},
     engine::{CallLimits, Failure, Sandbox},
     host::Host,
@@ -126,7 +126,12 @@ impl<H: Host> WasmPluginInstance<H> {
     ) {
         let recorded = sandbox.is_nested().then(|| sandbox.recorded());
         self.record_failure(function, sandbox.spent(), failure, recorded);
-        self.went_wrong(function, failure, limits, sandbox.counts());
+        // What other plugins of the tenant hold is not this one's doing.
+        let is_quota = matches!(failure, Failure::Trap(TrapCode::GrowthOperationLimited))
+            && sandbox.reached().is_some();
+        if !is_quota {
+            self.went_wrong(function, failure, limits, sandbox.counts());
+        }
     }
 
     /// Begins a call that a frame runs, on up to `fuel`; returns how much of it it may use. What another

@@ -130,7 +130,7 @@ fn while_a_call_is_on_trial_every_other_is_refused() {
     let policy = QuarantinePolicy::after(1).backoff_ms(0, 0);
     let (_registry, plugin) = load_hooked(quarantined(policy), move |_, x| {
         if hook_fails.load(Relaxed) {
-            // A status is no failure of the call: the guest is stopped through `Denied` below.
+            // As if the call had spent all of its fuel.
             return Err(HostError::OutOfFuel);
         }
         if let Some(plugin) = hook_inner.lock().unwrap().clone() {

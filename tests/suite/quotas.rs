@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use wasm_runtime::{
     AuditDecision, CallOptions, ErrorKind, FuelRate, GrowthPolicy, Host, ModuleLimits, Progress,
-    ResetPolicy, TenantQuota, TenantUsage, WasmInstanceConfig, WasmPluginCapabilities,
-    WasmPluginInstance, WasmPluginRegistry, WasmValue,
+    QuarantinePolicy, ResetPolicy, TenantQuota, TenantUsage, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmPluginInstance, WasmPluginRegistry, WasmValue,
 };
 
 const PAGE: u64 = 1 << 16;
@@ -125,14 +125,18 @@ fn a_growth_that_is_to_trap_traps_at_a_quota_too() {
     let quota = TenantQuota { max_memory_bytes: 2 * PAGE, ..TenantQuota::default() };
     registry.tenant("a").quota(quota).unwrap();
     let limits = ModuleLimits { on_growth_denied: GrowthPolicy::Trap, ..ModuleLimits::default() };
-    let config = WasmInstanceConfig { limits, ..of("a") };
+    let quarantine = Some(QuarantinePolicy::after(1));
+    let config = WasmInstanceConfig { limits, quarantine, ..of("a") };
     registry.load("grower", &fixture("misbehaving/memory_grower"), config).unwrap();
     let plugin = registry.get("grower").unwrap();
     assert_eq!(call_i32(&plugin, "grow_by", &[1]).unwrap(), 1);
     assert_eq!(plugin.call("grow_by", &[1.into()]).unwrap_err().kind(), ErrorKind::Trap);
-    // What trapped is gone, and with it its memory.
+    // What trapped is gone, and with it its memory. It is not the plugin's doing.
     assert_eq!(registry.usage().memory_bytes, 0);
     assert_eq!(call_i32(&plugin, "grow_by", &[1]).unwrap(), 1);
+    // Over the plugin's own limit, it is.
+    plugin.call("grow_by", &[60_000.into()]).unwrap_err();
+    assert_eq!(plugin.quarantine().unwrap().reason, "growth over a limit");
 }
 
 #[test]
