@@ -10,7 +10,9 @@ use crate::{
     Error, HostResult, WasmPluginInstance, WasmValues,
     audit::Recorded,
     engine::{Bytes, CallLimits, Evidence, Failure, Sandbox, Stop, Task},
-    host::{Host, HostCall, HostError, NestedLimits, NestedOutcome, finish_call_plugin},
+    host::{
+        Host, HostCall, HostError, NestedLimits, NestedOutcome, PluginContext, finish_call_plugin,
+    },
     pool::Seat,
     sync::Arc,
 };
@@ -105,6 +107,25 @@ impl<H: Host> Frame<H> {
         self.slot
     }
 
+    /// What is known of the version that runs, if it is another than that of `planned`.
+    pub(crate) fn reloaded_since(
+        &self,
+        planned: &Arc<PluginContext<H>>,
+    ) -> Option<Arc<PluginContext<H>>> {
+        let context = self.context()?;
+        (!Arc::ptr_eq(&context, planned)).then_some(context)
+    }
+
+    /// What is known of the version that runs; nothing once the call has ended.
+    pub(crate) fn context(&self) -> Option<Arc<PluginContext<H>>> {
+        Some(Arc::clone(&self.seat.as_deref()?.version().context))
+    }
+
+    /// Sets what is to be called, before anything has run.
+    pub(crate) fn set_plan(&mut self, plan: Plan) {
+        self.plan = plan;
+    }
+
     /// The fuel spent in the call and below it, its sandbox's start function included.
     pub(crate) fn used(&self) -> u64 {
         self.used
@@ -134,11 +155,11 @@ impl<H: Host> Frame<H> {
         }
     }
 
-    /// The name of the function that runs, empty for the start function.
+    /// The name of the function that runs, empty for the start function and once the call has ended.
     pub(crate) fn function(&self) -> &str {
-        match self.phase {
-            Phase::Starting => "",
-            _ => self.plugin.export_at(self.plan.index),
+        match (self.phase, &self.seat) {
+            (Phase::Starting, _) | (_, None) => "",
+            (_, Some(sandbox)) => sandbox.version().context.export_name(self.plan.index),
         }
     }
 
@@ -180,10 +201,10 @@ impl<H: Host> Frame<H> {
             Some(task) => {
                 // Another plugin that waits for it pays for it, and waits no longer than for the call.
                 let limits = match sandbox.is_nested() {
-                    true => &self.plan.limits,
-                    false => self.plugin.limits(),
+                    true => self.plan.limits,
+                    false => *sandbox.version().limits(),
                 };
-                sandbox.begin_task(limits, self.plan.can_pause);
+                sandbox.begin_task(&limits, self.plan.can_pause);
                 (self.phase, self.task) = (Phase::Starting, Some(task));
             }
             None => self.phase = Phase::Ready,
@@ -195,7 +216,7 @@ impl<H: Host> Frame<H> {
     fn begin_call(&mut self, input_len: usize) -> Result<Option<Run>, Failure> {
         let sandbox = self.seat.as_deref_mut().ok_or_else(no_sandbox)?;
         let fuel = self.plan.limits.fuel;
-        self.plan.limits.fuel = self.plugin.begin_spending(fuel, sandbox.is_nested())?;
+        self.plan.limits.fuel = self.plugin.begin_spending(fuel, sandbox)?;
         sandbox.begin_task(&self.plan.limits, self.plan.can_pause);
         self.phase = Phase::Running;
         self.task = Some(match &self.plan.values {
@@ -327,14 +348,15 @@ impl<H: Host> Frame<H> {
         result: Result<(), Failure>,
         recorded: &Recorded,
     ) -> (u64, NestedOutcome) {
-        let debug_mode = self.plugin.config().debug_mode;
-        let function = debug_mode.then(|| Box::<str>::from(self.function()));
+        let debugged = self.context().filter(|context| context.config.debug_mode);
+        let debugged = debugged.map(|context| (context, Box::<str>::from(self.function())));
         let (spent, evidence) =
-            self.end_and_tell(result.as_ref().copied(), debug_mode, Some(recorded));
+            self.end_and_tell(result.as_ref().copied(), debugged.is_some(), Some(recorded));
         let outcome = result.map_err(|failure| {
             let reason = (&failure).into();
-            if let (Some(evidence), Some(function)) = (evidence, function) {
-                self.plugin.failed(&function, failure, &crate::CallOptions::default(), &evidence);
+            if let (Some(evidence), Some((context, function))) = (evidence, debugged) {
+                let options = crate::CallOptions::default();
+                self.plugin.failed(&function, failure, &options, &evidence, &context);
             }
             reason
         });
@@ -375,7 +397,7 @@ impl<H: Host> Frame<H> {
         let mut panic = sandbox.take_panic();
         if phase == Phase::Running {
             let unused = self.plan.limits.fuel.saturating_sub(spent);
-            self.plugin.end_spending(unused, sandbox.is_nested());
+            self.plugin.end_spending(unused, sandbox);
         }
         let (plugin, plan) = (&self.plugin, &self.plan);
         // Whoever hears of it may panic; that goes on when everything is given back.
@@ -385,12 +407,12 @@ impl<H: Host> Frame<H> {
                 (Err(failure), Phase::Starting) => {
                     let limits = match sandbox.is_nested() {
                         true => &plan.limits,
-                        false => plugin.limits(),
+                        false => sandbox.version().limits(),
                     };
                     plugin.stopped("", failure, &without_deadline(limits), sandbox);
                 }
                 (Err(failure), _) => {
-                    let function = plugin.export_at(plan.index);
+                    let function = sandbox.version().context.export_name(plan.index);
                     plugin.stopped(function, failure, &without_deadline(&plan.limits), sandbox);
                 }
             }

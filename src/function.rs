@@ -2,10 +2,10 @@
 
 use crate::{
     CallOptions, Error, ErrorKind, PluginLease, WasmPluginInstance,
-    engine::{Params, Results, Sandbox},
+    engine::{ExportedFunction, Params, Results, Sandbox, Version},
     host::Host,
     report,
-    sync::Arc,
+    sync::{Arc, AtomicUsize, Ordering},
 };
 use alloc::boxed::Box;
 use core::marker::PhantomData;
@@ -13,11 +13,11 @@ use core::marker::PhantomData;
 /// A function of a plugin, with its Rust signature: `Send + Sync + 'static`.
 ///
 /// Its name and signature are looked up once, when the handle is made, and its wasmi form once a
-/// sandbox.
+/// sandbox. It follows the plugin to another version: there it is looked up once more.
 pub struct PluginFunction<P, R, H: Host = crate::EmbeddedHost> {
     plugin: Arc<WasmPluginInstance<H>>,
     name: Box<str>,
-    index: usize,
+    place: Place,
     signature: PhantomData<fn(P) -> R>,
 }
 
@@ -34,14 +34,55 @@ impl<H: Host> WasmPluginInstance<H> {
         self: &Arc<Self>,
         name: &str,
     ) -> Result<PluginFunction<P, R, H>, Error> {
-        let (index, function) =
-            self.export(name).ok_or_else(|| report::no_function(self.name(), name))?;
+        let (number, context) = self.current_context();
+        let index = self.typed_index::<P, R>(name, context.export(name))?;
+        let place = Place::new(number, index);
+        let plugin = Arc::clone(self);
+        Ok(PluginFunction { plugin, name: name.into(), place, signature: PhantomData })
+    }
+
+    /// The index of the function that was found, if it has the signature `P -> R`.
+    fn typed_index<P: Params, R: Results>(
+        &self,
+        name: &str,
+        found: Option<(usize, &ExportedFunction)>,
+    ) -> Result<usize, Error> {
+        let (index, function) = found.ok_or_else(|| report::no_function(self.name(), name))?;
         if *function.params != *P::TYPES || *function.results != *R::TYPES {
             let error = report::wrong_type(function, P::TYPES, R::TYPES);
             return Err(self.name_error(error, name));
         }
-        let plugin = Arc::clone(self);
-        Ok(PluginFunction { plugin, name: name.into(), index, signature: PhantomData })
+        Ok(index)
+    }
+}
+
+/// Which of the exports a function is, in the version where it was looked up last.
+struct Place(AtomicUsize);
+
+/// As many bits as an index has in it; as many are left for the version.
+const INDEX_BITS: u32 = usize::BITS / 2;
+
+impl Place {
+    fn new(version: usize, index: usize) -> Self {
+        let place = Self(AtomicUsize::new(0));
+        place.set(version, index);
+        place
+    }
+
+    /// The index in a version, if it is known.
+    #[inline]
+    fn get(&self, version: usize) -> Option<usize> {
+        let word = self.0.load(Ordering::Relaxed);
+        // One word: the two are always of the same version.
+        (word >> INDEX_BITS == version).then_some(word & ((1 << INDEX_BITS) - 1))
+    }
+
+    /// Takes in the index in a version. What does not fit, after 65,535 reloads where words have 32 bits,
+    /// is looked up each time.
+    fn set(&self, version: usize, index: usize) {
+        if version >> INDEX_BITS == 0 && index >> INDEX_BITS == 0 {
+            self.0.store(version << INDEX_BITS | index, Ordering::Relaxed);
+        }
     }
 }
 
@@ -50,7 +91,9 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     ///
     /// # Errors
     ///
-    /// As [`WasmPluginInstance::call`], except for those of names and types.
+    /// As [`WasmPluginInstance::call`]; [`ErrorKind::FunctionNotFound`] and
+    /// [`ErrorKind::SignatureMismatch`] only if the plugin was reloaded, and does not have the function
+    /// any more, or has another signature for it.
     #[inline]
     pub fn call(&self, params: P) -> Result<R, Error> {
         self.plugin.in_any_sandbox(|sandbox| self.run(sandbox, params))
@@ -80,8 +123,9 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     #[inline]
     pub fn call_with(&self, params: P, options: CallOptions) -> Result<R, Error> {
         self.plugin.in_any_sandbox(|sandbox| {
+            let index = self.index_in(sandbox)?;
             self.plugin.spend_options(&self.name, &options, sandbox, |sandbox, limits| {
-                sandbox.call_typed(self.index, params, limits)
+                sandbox.call_typed(index, params, limits)
             })
         })
     }
@@ -101,9 +145,28 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
 
     #[inline]
     fn run(&self, sandbox: &mut Sandbox<H>, params: P) -> Result<R, Error> {
-        self.plugin.spend(&self.name, sandbox, |sandbox, limits| {
-            sandbox.call_typed(self.index, params, limits)
-        })
+        let index = self.index_in(sandbox)?;
+        self.plugin
+            .spend(&self.name, sandbox, |sandbox, limits| sandbox.call_typed(index, params, limits))
+    }
+
+    /// Which of the exports it is, in the version of a sandbox.
+    #[inline]
+    fn index_in(&self, sandbox: &Sandbox<H>) -> Result<usize, Error> {
+        match self.place.get(sandbox.version().number) {
+            Some(index) => Ok(index),
+            None => self.look_up(sandbox),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look_up(&self, sandbox: &Sandbox<H>) -> Result<usize, Error> {
+        let Version { number, context, .. } = sandbox.version();
+        let found = context.export(&self.name);
+        let index = self.plugin.typed_index::<P, R>(&self.name, found)?;
+        self.place.set(*number, index);
+        Ok(index)
     }
 
     /// Returns the name of the function.
@@ -122,7 +185,7 @@ impl<P, R, H: Host> Clone for PluginFunction<P, R, H> {
         Self {
             plugin: Arc::clone(&self.plugin),
             name: self.name.clone(),
-            index: self.index,
+            place: Place(AtomicUsize::new(self.place.0.load(Ordering::Relaxed))),
             signature: PhantomData,
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     ErrorKind, TrapCode, WasmPluginInstance,
     engine::{Bytes, CallLimits},
     frame::{Callee, Frame, Plan, Run},
-    host::{ChainEnd, Host, Nested, NestedFailure, NestedResult},
+    host::{ChainEnd, Host, Nested, NestedFailure, NestedResult, PluginContext},
     report,
     sync::Arc,
 };
@@ -43,44 +43,52 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline(never)]
     fn nested_frame(self: &Arc<Self>, nested: &Nested<'_>) -> Result<Frame<H>, NestedFailure> {
         let limits = &nested.limits;
-        let may_call = limits.chain.check(&limits.caller, self.context.id, limits.max_depth);
+        let may_call = limits.chain.check(&limits.caller, self.id(), limits.max_depth);
         may_call.map_err(|end| match end {
             ChainEnd::TooDeep => NestedFailure::LimitReached,
             ChainEnd::Cycle => NestedFailure::refused(0),
         })?;
-        let (index, narrowed) = self.prepare(nested)?;
+        let context = self.context();
+        let (index, narrowed) = prepare(nested, &context)?;
         // A callee that is busy or gone is a status for the caller: no words, so no allocation.
         let place = self.try_take_out().map_err(|kind| unavailable(kind, None))?;
         let can_pause = limits.pause_after.is_some();
         let plan = Plan { index, values: None, limits: narrowed, can_pause };
         let frame = Frame::new(Arc::clone(self), place, plan);
         let mut frame = frame.map_err(|error| unavailable(error.kind(), error.trap_code()))?;
+        if let Some(context) = frame.reloaded_since(&context) {
+            let (index, narrowed) = prepare(nested, &context)?;
+            frame.set_plan(Plan { index, values: None, limits: narrowed, can_pause });
+        }
         frame.enter(limits);
         Ok(frame)
     }
+}
 
-    /// Finds the function and what it may use.
-    fn prepare(&self, nested: &Nested<'_>) -> Result<(usize, CallLimits), NestedFailure> {
-        let limits = &nested.limits;
-        let (index, function) = self.export(nested.function).ok_or(NestedFailure::NotFound)?;
-        if !report::is_byte_function(&function.params, &function.results) {
-            return Err(NestedFailure::NotFound);
-        }
-        let own = self.config();
-        let timeout_us = match (own.timeout_us(), limits.timeout_us) {
-            (0, other) | (other, 0) => other,
-            (own, outer) => own.min(outer),
-        };
-        let limits = CallLimits {
-            fuel: limits.fuel.min(own.capabilities.fuel_limit),
-            timeout_us,
-            tag: limits.tag,
-            slice_fuel: limits.slice_fuel,
-            whole: false,
-            outer_deadline_us: limits.deadline_us,
-        };
-        Ok((index, limits))
+/// Finds the function in a version and what it may use.
+fn prepare<H>(
+    nested: &Nested<'_>,
+    context: &PluginContext<H>,
+) -> Result<(usize, CallLimits), NestedFailure> {
+    let limits = &nested.limits;
+    let (index, function) = context.export(nested.function).ok_or(NestedFailure::NotFound)?;
+    if !report::is_byte_function(&function.params, &function.results) {
+        return Err(NestedFailure::NotFound);
     }
+    let own = &context.config;
+    let timeout_us = match (own.timeout_us(), limits.timeout_us) {
+        (0, other) | (other, 0) => other,
+        (own, outer) => own.min(outer),
+    };
+    let limits = CallLimits {
+        fuel: limits.fuel.min(own.capabilities.fuel_limit),
+        timeout_us,
+        tag: limits.tag,
+        slice_fuel: limits.slice_fuel,
+        whole: false,
+        outer_deadline_us: limits.deadline_us,
+    };
+    Ok((index, limits))
 }
 
 /// What the caller is told of a callee that could not be called at all.

@@ -5,19 +5,22 @@ mod recording;
 mod sandboxes;
 mod spending;
 mod statistics;
+mod versions;
 
 pub(crate) use self::sandboxes::Visit;
 
+use self::versions::{Current, FIRST, Known};
+
 use crate::{
-    AuditLevel, CallOptions, Error, ErrorKind, PluginLease, ValueType, WasmInstanceConfig,
-    WasmPluginCapabilities, WasmPluginState, WasmValue, WasmValues,
+    AuditLevel, CallOptions, Error, ErrorKind, PluginLease, WasmInstanceConfig, WasmPluginState,
+    WasmValue, WasmValues,
     condition::{Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
-    engine::{CallLimits, Code, Evidence, ExportedFunction, Failure, Sandbox},
+    engine::{Code, Evidence, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
     ledger::{Account, Resource},
     origin::Origin,
     pool::Pool,
-    quarantine::{Breaker, QuarantinePolicy},
+    quarantine::QuarantinePolicy,
     report,
     stats::SlotCounts,
     sync::{Arc, AtomicU64, HighWater, Once, Ordering, RwLock},
@@ -32,18 +35,11 @@ use alloc::{boxed::Box, vec::Vec};
 /// its own; one more is refused with [`ErrorKind::Busy`]. A handle outlives its registry and still
 /// works.
 pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
-    pub(crate) context: Arc<PluginContext<H>>,
+    known: Known<H>,
     table: Arc<HostFunctions<H>>,
-    exports: Arc<[ExportedFunction]>,
-    hash: [u8; 32],
-    /// The compiled module; gone when unloaded. Sandboxes hold it too.
-    code: RwLock<Option<Arc<Code<H>>>>,
+    current: RwLock<Current<H>>,
     pool: Pool<Sandbox<H>, SlotCounts>,
-    /// What a call may use that nothing narrows.
-    limits: CallLimits,
     condition: Condition,
-    /// What puts it in quarantine, if anything does.
-    breaker: Option<Box<dyn Breaker>>,
     /// What is left of the fuel over all calls.
     budget: AtomicU64,
     /// The longest times that statistics have told: a better estimate never takes them back.
@@ -64,30 +60,36 @@ impl<H: Host> WasmPluginInstance<H> {
             Self::check(name, wasm, &config, origin).map_err(|error| error.in_plugin(name))?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        Ok(Self {
-            exports: Arc::clone(code.functions()),
+        let breaker = config.quarantine.map(QuarantinePolicy::breaker);
+        let budget = config.fuel_budget.unwrap_or(u64::MAX);
+        let context = Arc::new(PluginContext {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name: name.into(),
+            config,
             hash,
-            pool: Pool::new(slots, || SlotCounts::new(origin.table.len())),
+            exports: Arc::clone(code.functions()),
+            host: Arc::clone(&origin.host),
+            clock: origin.clock.clone(),
+            directory: origin.directory.clone(),
+            audit: Arc::clone(&origin.audit),
+            function_names: Arc::clone(&origin.table) as _,
+            account,
+            kept: Once::new(),
+        });
+        Ok(Self {
+            known: Known::new(Arc::clone(&context)),
             table: Arc::clone(&origin.table),
-            limits: code.limits(&config, &CallOptions::default()),
-            code: RwLock::new(Some(Arc::new(code))),
+            pool: Pool::new(slots, FIRST, || SlotCounts::new(origin.table.len())),
             condition: Condition::new(),
-            breaker: config.quarantine.map(QuarantinePolicy::breaker),
-            budget: AtomicU64::new(config.fuel_budget.unwrap_or(u64::MAX)),
+            current: RwLock::new(Current {
+                number: FIRST,
+                context,
+                code: Some(Arc::new(code)),
+                breaker,
+            }),
+            budget: AtomicU64::new(budget),
             told_execution_us: HighWater::default(),
             told_call_us: HighWater::default(),
-            context: Arc::new(PluginContext {
-                id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-                name: name.into(),
-                config,
-                host: Arc::clone(&origin.host),
-                clock: origin.clock.clone(),
-                directory: origin.directory.clone(),
-                audit: Arc::clone(&origin.audit),
-                function_names: Arc::clone(&origin.table) as _,
-                account,
-                kept: Once::new(),
-            }),
         })
     }
 
@@ -124,12 +126,12 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Returns the plugin's name.
     pub fn name(&self) -> &str {
-        &self.context.name
+        &self.identity().name
     }
 
     /// Returns the tenant the plugin belongs to.
     pub fn tenant(&self) -> &str {
-        &self.context.config.tenant
+        &self.identity().config.tenant
     }
 
     /// Returns where the plugin is in its life, as of now.
@@ -144,42 +146,6 @@ impl<H: Host> WasmPluginInstance<H> {
             false if self.condition.has(TRAPPED) => WasmPluginState::Trapped,
             false => WasmPluginState::Ready,
         }
-    }
-
-    /// Returns what the plugin may do.
-    pub fn capabilities(&self) -> &WasmPluginCapabilities {
-        &self.context.config.capabilities
-    }
-
-    /// Returns the configuration the plugin was loaded with.
-    pub fn config(&self) -> &WasmInstanceConfig {
-        &self.context.config
-    }
-
-    /// Returns the SHA-256 of the module's bytes as they were given.
-    pub fn module_hash(&self) -> &[u8; 32] {
-        &self.hash
-    }
-
-    /// Iterates over the names of the exported functions, sorted.
-    pub fn functions(&self) -> impl Iterator<Item = &str> {
-        self.exports.iter().map(|function| &*function.name)
-    }
-
-    /// Returns the parameters and results of an exported function.
-    pub fn signature(&self, function: &str) -> Option<(&[ValueType], &[ValueType])> {
-        self.export(function).map(|(_, function)| (&*function.params, &*function.results))
-    }
-
-    /// An exported function and its index.
-    pub(crate) fn export(&self, name: &str) -> Option<(usize, &ExportedFunction)> {
-        let index = self.exports.binary_search_by(|f| (*f.name).cmp(name)).ok()?;
-        Some((index, self.exports.get(index)?))
-    }
-
-    /// The name of an exported function by its index.
-    pub(crate) fn export_at(&self, index: usize) -> &str {
-        self.exports.get(index).map_or("", |function| &function.name)
     }
 
     /// Calls a function by name, in whichever sandbox is free, and returns its results.
@@ -357,10 +323,10 @@ impl<H: Host> WasmPluginInstance<H> {
             Failure::Quota(_) => Box::default(),
             _ => sandbox.evidence(),
         };
-        self.failed(function, failure, options, &evidence)
+        self.failed(function, failure, options, &evidence, &sandbox.version().context)
     }
 
-    /// Puts a failure in words.
+    /// Puts a failure of a call in the version of `context` in words.
     #[cold]
     pub(crate) fn failed(
         &self,
@@ -368,16 +334,17 @@ impl<H: Host> WasmPluginInstance<H> {
         failure: Failure,
         options: &CallOptions,
         evidence: &Evidence,
+        context: &PluginContext<H>,
     ) -> Error {
         let was_stopped = failure.is_midway();
-        let error = report::describe(failure, &self.context.config, &self.table, options);
+        let error = report::describe(failure, &context.config, &self.table, options);
         let error = error.in_plugin(self.name()).in_function(function);
         let mut error = error.with_last_log(&evidence.last_log);
         if was_stopped {
-            let report = self.trap_report(&error, options, evidence);
+            let report = self.trap_report(&error, options, evidence, context);
             error = error.with_report(report);
         }
-        if self.context.config.debug_mode {
+        if context.config.debug_mode {
             match error.trap_report() {
                 Some(report) => log::warn!("{error}\n{report}"),
                 None => log::warn!("{error}"),
@@ -404,7 +371,7 @@ impl<H: Host> WasmPluginInstance<H> {
 impl<H: Host> Drop for WasmPluginInstance<H> {
     fn drop(&mut self) {
         if !self.condition.has(UNLOADED) {
-            self.context.account.give(Resource::Plugins, 1);
+            self.identity().account.give(Resource::Plugins, 1);
         }
     }
 }

@@ -3,9 +3,9 @@
 use crate::{
     CallOptions, CancelToken, Error, ErrorKind, HostResult, Output, WasmPluginInstance, WasmValue,
     WasmValues,
-    engine::{Bytes, CallLimits},
+    engine::{Bytes, CallLimits, ExportedFunction},
     frame::{Frame, Plan, Run},
-    host::{Host, HostError},
+    host::{Host, HostError, PluginContext},
     report,
     sync::Arc,
     value::TypeList,
@@ -75,11 +75,12 @@ impl<H: Host> WasmPluginInstance<H> {
         args: &[WasmValue],
         options: CallOptions,
     ) -> Result<PluginCall<H>, Error> {
-        let index = self.index_of(function)?;
-        report::check_arguments(self.export(function).map(|(_, function)| function), args)
-            .map_err(|error| self.name_error(error, function))?;
-        let values = args.iter().copied().collect();
-        self.start_plan(index, Some(values), Vec::new(), options)
+        self.start_plan(Vec::new(), options, |context| {
+            let (index, exported) = self.find_in_version(function, context)?;
+            report::check_arguments(Some(exported), args)
+                .map_err(|error| self.name_error(error, function))?;
+            Ok((index, Some(Box::new(args.iter().copied().collect()))))
+        })
     }
 
     /// Begins to hand `input` to a function of the byte convention.
@@ -93,29 +94,40 @@ impl<H: Host> WasmPluginInstance<H> {
         input: &[u8],
         options: CallOptions,
     ) -> Result<PluginCall<H>, Error> {
-        let index = self.index_of(function)?;
-        report::check_byte_function(self.export(function).map(|(_, function)| function))
-            .map_err(|error| self.name_error(error, function))?;
-        self.start_plan(index, None, input.to_vec(), options)
+        self.start_plan(input.to_vec(), options, |context| {
+            let (index, exported) = self.find_in_version(function, context)?;
+            report::check_byte_function(Some(exported))
+                .map_err(|error| self.name_error(error, function))?;
+            Ok((index, None))
+        })
     }
 
-    fn index_of(&self, function: &str) -> Result<usize, Error> {
-        let found = self.export(function).map(|(index, _)| index);
-        found.ok_or_else(|| report::no_function(self.name(), function))
+    fn find_in_version<'c>(
+        &self,
+        function: &str,
+        context: &'c PluginContext<H>,
+    ) -> Result<(usize, &'c ExportedFunction), Error> {
+        context.export(function).ok_or_else(|| report::no_function(self.name(), function))
     }
 
+    /// Begins a call of what `find` finds in a version.
     fn start_plan(
         self: &Arc<Self>,
-        index: usize,
-        values: Option<WasmValues>,
         input: Vec<u8>,
         options: CallOptions,
+        find: impl Fn(&PluginContext<H>) -> Result<(usize, Option<Box<WasmValues>>), Error>,
     ) -> Result<PluginCall<H>, Error> {
-        let limits = CallLimits::new(self.config(), &options);
-        let values = values.map(Box::new);
-        let plan = Plan { index, values, limits, can_pause: true };
-        let place = self.take_out()?;
-        let frame = Frame::new(Arc::clone(self), place, plan)?;
+        let plan = |context: &PluginContext<H>| {
+            let (index, values) = find(context)?;
+            let limits = CallLimits::new(&context.config, &options);
+            Ok::<_, Error>(Plan { index, values, limits, can_pause: true })
+        };
+        let context = self.context();
+        let planned = plan(&context)?;
+        let mut frame = Frame::new(Arc::clone(self), self.take_out()?, planned)?;
+        if let Some(context) = frame.reloaded_since(&context) {
+            frame.set_plan(plan(&context)?);
+        }
         Ok(PluginCall { inner: Box::new(Inner { frame, options, input, answer: Vec::new() }) })
     }
 }
@@ -152,9 +164,10 @@ impl<H: Host> PluginCall<H> {
             }
             Run::Ended(Err(failure)) => {
                 let function = Box::<str>::from(frame.function());
+                let context = frame.context().unwrap_or_else(|| frame.plugin().context());
                 let (_, evidence) = frame.end(Err(&failure), true);
                 let evidence = evidence.unwrap_or_default();
-                Err(frame.plugin().failed(&function, failure, options, &evidence))
+                Err(frame.plugin().failed(&function, failure, options, &evidence, &context))
             }
         }
     }

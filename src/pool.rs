@@ -3,8 +3,11 @@
 //! A plugin has `max_instances` slots. A plain call locks one for its time; a lease takes the
 //! sandbox out. A slot is only ever tried: if none is free, the call is refused as `Busy`.
 //!
-//! **Unloading** closes each slot and empties those that are free. Whoever leaves another hears that
-//! it was closed, and empties it. So the memory returns with the last call.
+//! **Reloading** makes another version the one that is called. The slots stay; a sandbox of another
+//! version is never called again, but by the call or the lease that has it. Whoever reloads asks each
+//! slot to be emptied of such, and does it where the slot is free; whoever leaves another slot hears
+//! of it, and does it then. **Unloading** is the same, with no version to come. So the memory of a
+//! version returns with its last call.
 //!
 //! **What a reset clears.** A reset drops the store and makes a new one, since globals that are not
 //! exported cannot be set from outside. So everything the guest can see is as the module says:
@@ -15,11 +18,24 @@
 use crate::sync::{Arc, AtomicUsize, Ordering, TryGuard, TryMutex, Uses};
 use alloc::boxed::Box;
 
+/// What belongs to one version of a plugin.
+pub(crate) trait Versioned {
+    /// The number of its version.
+    fn version(&self) -> usize;
+}
+
+/// The version of which nothing is: that of a plugin that is unloaded.
+const NO_VERSION: usize = usize::MAX;
+
 /// The slots of one plugin, for sandboxes `S`. What is counted in a slot, `C`, stays with it.
 ///
 /// It knows nothing of either, so that its code can be run under a model of memory.
 pub(crate) struct Pool<S, C> {
     slots: Box<[Slot<S, C>]>,
+    /// How many of the slots are used, from the first on.
+    len: AtomicUsize,
+    /// The version whose sandboxes are called.
+    version: AtomicUsize,
     /// How many sandboxes leases have.
     leased: AtomicUsize,
 }
@@ -41,25 +57,44 @@ enum Place<S> {
 }
 
 /// A slot held for the time of one call.
-pub(crate) struct Held<'p, S, C> {
+pub(crate) struct Held<'p, S: Versioned, C> {
+    pool: &'p Pool<S, C>,
     /// There until this is dropped.
     place: Option<TryGuard<'p, Place<S>>>,
     slot: &'p Slot<S, C>,
     at: usize,
 }
 
-impl<S, C> Pool<S, C> {
-    pub(crate) fn new(slots: usize, counts: impl Fn() -> C) -> Self {
+impl<S: Versioned, C> Pool<S, C> {
+    /// Slots for the sandboxes of a first version.
+    pub(crate) fn new(slots: usize, version: usize, counts: impl Fn() -> C) -> Self {
         let slot = |_| Slot {
             place: TryMutex::new(Place::Here(None)),
             uses: Uses::default(),
             counts: Arc::new(counts()),
         };
-        Self { slots: (0..slots).map(slot).collect(), leased: AtomicUsize::new(0) }
+        Self {
+            slots: (0..slots).map(slot).collect(),
+            len: AtomicUsize::new(slots),
+            version: AtomicUsize::new(version),
+            leased: AtomicUsize::new(0),
+        }
     }
 
+    /// How many sandboxes may be used at once.
     pub(crate) fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// The most that it may ever be.
+    pub(crate) fn max_len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// The version whose sandboxes are called.
+    #[inline]
+    pub(crate) fn version(&self) -> usize {
+        self.version.load(Ordering::Acquire)
     }
 
     pub(crate) fn counts(&self) -> impl Iterator<Item = &C> {
@@ -74,11 +109,11 @@ impl<S, C> Pool<S, C> {
     /// unless a trap emptied it.
     #[inline]
     pub(crate) fn hold(&self) -> Option<Held<'_, S, C>> {
-        self.slots.iter().enumerate().find_map(|(at, slot)| {
+        self.slots.iter().take(self.len()).enumerate().find_map(|(at, slot)| {
             let place = slot.place.try_lock()?;
             match *place {
                 Place::Out => None,
-                Place::Here(_) => Some(Held { place: Some(place), slot, at }),
+                Place::Here(_) => Some(Held { pool: self, place: Some(place), slot, at }),
             }
         })
     }
@@ -101,14 +136,58 @@ impl<S, C> Pool<S, C> {
         // Whoever else locks the slot sees that it is out and lets go at once.
         *slot.place.lock() = Place::Here(sandbox);
         self.leased.fetch_sub(1, Ordering::AcqRel);
-        slot.leave();
+        self.leave(slot);
+    }
+
+    /// Says that a slot is about to be filled with a sandbox of the version that is called: what is
+    /// asked from here on concerns it. To be followed by a look at what that version is.
+    pub(crate) fn fills(&self, slot: usize) {
+        if let Some(slot) = self.slots.get(slot) {
+            slot.uses.open();
+        }
+    }
+
+    /// Makes another version the one that is called, in the first `len` slots.
+    pub(crate) fn call_version(&self, version: usize, len: usize) {
+        self.len.store(len.min(self.slots.len()), Ordering::Relaxed);
+        self.version.store(version, Ordering::Release);
+    }
+
+    /// Lets go of every sandbox of another version than the one that is called: at once if it is free,
+    /// else with its last use.
+    pub(crate) fn sweep(&self) {
+        for slot in &self.slots {
+            slot.uses.close();
+            self.empty(slot);
+        }
     }
 
     /// Lets go of every sandbox: at once if it is free, else with its last use.
     pub(crate) fn close(&self) {
-        for slot in &self.slots {
-            slot.uses.close();
-            slot.empty();
+        self.version.store(NO_VERSION, Ordering::Release);
+        self.sweep();
+    }
+
+    /// Ends a use, once the place is free again.
+    #[inline]
+    fn leave(&self, slot: &Slot<S, C>) {
+        if slot.uses.end() {
+            self.empty(slot);
+        }
+    }
+
+    #[cold]
+    fn empty(&self, slot: &Slot<S, C>) {
+        // Whoever has it instead ends a use later.
+        let Some(mut place) = slot.place.try_lock() else {
+            return;
+        };
+        if let Place::Here(seat) = &mut *place {
+            // Before the look at the version: who reloads after it asks again.
+            slot.uses.open();
+            if seat.as_ref().is_some_and(|sandbox| sandbox.version() != self.version()) {
+                *seat = None;
+            }
         }
     }
 
@@ -120,34 +199,19 @@ impl<S, C> Pool<S, C> {
 }
 
 #[cfg(test)]
-impl<S, C> Pool<S, C> {
+impl<S: Versioned, C> Pool<S, C> {
     /// Whether no slot has a sandbox.
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.iter().all(|slot| matches!(*slot.place.lock(), Place::Here(None)))
     }
 }
 
-impl<S, C> Slot<S, C> {
-    /// Ends a use, once the place is free again.
-    #[inline]
-    fn leave(&self) {
-        if self.uses.end() {
-            self.empty();
-        }
+impl<'p, S: Versioned, C> Held<'p, S, C> {
+    /// Which slot it is.
+    pub(crate) const fn slot(&self) -> usize {
+        self.at
     }
 
-    #[cold]
-    fn empty(&self) {
-        // Whoever has it instead ends a use later.
-        if let Some(mut place) = self.place.try_lock()
-            && let Place::Here(sandbox) = &mut *place
-        {
-            *sandbox = None;
-        }
-    }
-}
-
-impl<'p, S, C> Held<'p, S, C> {
     /// What is counted in the slot.
     pub(crate) fn counts(&self) -> &'p Arc<C> {
         &self.slot.counts
@@ -163,10 +227,10 @@ impl<'p, S, C> Held<'p, S, C> {
     }
 }
 
-impl<S, C> Drop for Held<'_, S, C> {
+impl<S: Versioned, C> Drop for Held<'_, S, C> {
     #[inline]
     fn drop(&mut self) {
         self.place = None;
-        self.slot.leave();
+        self.pool.leave(self.slot);
     }
 }

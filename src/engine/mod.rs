@@ -20,6 +20,7 @@ mod store;
 mod task;
 mod unwind;
 mod values;
+mod version;
 
 pub(crate) use self::{
     admission::admission,
@@ -32,6 +33,7 @@ pub(crate) use self::{
     run::Stop,
     sandbox::Sandbox,
     task::Task,
+    version::Version,
 };
 pub use self::{
     link::{HostParam, HostResult, IntoHostFunction},

@@ -11,14 +11,11 @@ use super::{
     signature::{Params, Results},
     store::StoreData,
     values::{CallValues, lift, lower, placeholder},
+    version::Version,
 };
 use crate::{
-    CallOptions, WasmValue, WasmValues,
-    host::{Host, PluginContext},
-    ledger::Reached,
-    schedule::First,
-    stats::SlotCounts,
-    sync::Arc,
+    ResetPolicy, WasmValue, WasmValues, host::Host, ledger::Reached, pool::Versioned,
+    schedule::First, stats::SlotCounts, sync::Arc,
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
@@ -35,7 +32,7 @@ pub(crate) struct Sandbox<H: Host> {
     pub(super) store: Store<StoreData<H>>,
     convention: Option<Convention>,
     instance: Instance,
-    code: Arc<Code<H>>,
+    version: Version<H>,
     /// The exported functions, in the order of `code.functions()`.
     pub(super) functions: Vec<Func>,
     /// The typed form of each exported function, made on first use: a `TypedFunc` of some type. Empty
@@ -51,15 +48,21 @@ pub(crate) struct Sandbox<H: Host> {
     calls: u32,
 }
 
+impl<H: Host> Versioned for Sandbox<H> {
+    #[inline]
+    fn version(&self) -> usize {
+        self.version.number
+    }
+}
+
 impl<H: Host> Sandbox<H> {
     /// Makes an instance and runs its start function, under a call's limits.
     pub(crate) fn start(
-        code: &Arc<Code<H>>,
-        context: &Arc<PluginContext<H>>,
+        version: &Version<H>,
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, (Failure, Box<Evidence>)> {
-        let mut sandbox = Self::instantiate(code, context, counts)
-            .map_err(|failure| (failure, Box::default()))?;
+        let mut sandbox =
+            Self::instantiate(version, counts).map_err(|failure| (failure, Box::default()))?;
         match sandbox.run_start_function() {
             Ok(()) => Ok(sandbox),
             Err(failure) => Err((failure, sandbox.evidence())),
@@ -68,10 +71,10 @@ impl<H: Host> Sandbox<H> {
 
     /// Makes an instance, whose start function is still to run.
     pub(crate) fn instantiate(
-        code: &Arc<Code<H>>,
-        context: &Arc<PluginContext<H>>,
+        version: &Version<H>,
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
+        let Version { code, context, .. } = version;
         let limiter =
             Limiter::new(&context.config, Arc::clone(counts), Arc::clone(&context.account))
                 .inspect_err(|reached| context.tell_quota(reached, None))?;
@@ -100,7 +103,7 @@ impl<H: Host> Sandbox<H> {
             convention: None,
             typed: Vec::new(),
             functions,
-            code: Arc::clone(code),
+            version: version.clone(),
             instance,
             store,
             midway: false,
@@ -116,8 +119,7 @@ impl<H: Host> Sandbox<H> {
             return Ok(());
         };
         self.check_rate()?;
-        let config = &self.store.data().context.config;
-        let limits = self.code.limits(config, &CallOptions::default());
+        let limits = *self.version.limits();
         let cancel = Arc::clone(&self.store.data().call.counts.cancel);
         cancel.begin();
         self.begin(&limits);
@@ -152,7 +154,7 @@ impl<H: Host> Sandbox<H> {
     }
 
     pub(super) fn start_function(&self) -> Result<Option<Func>, Failure> {
-        if !self.code.has_start {
+        if !self.version.code.has_start {
             return Ok(None);
         }
         let function = self.instance.get_func(&self.store, START_EXPORT);
@@ -168,26 +170,38 @@ impl<H: Host> Sandbox<H> {
         self.convention.ok_or(Failure::BadAnswer(BadAnswer::NoAllocator))
     }
 
+    /// Whether it stays when a call has ended well.
+    #[inline]
+    pub(crate) fn outlasts_calls(&self) -> bool {
+        self.version.context.config.reset == ResetPolicy::OnTrap
+    }
+
     /// Whether further calls may run in it.
     pub(crate) fn is_usable(&self) -> bool {
         !self.midway
     }
 
-    pub(crate) fn code(&self) -> &Arc<Code<H>> {
-        &self.code
+    pub(super) fn code(&self) -> &Code<H> {
+        &self.version.code
+    }
+
+    /// The version of the plugin that it runs.
+    #[inline]
+    pub(crate) const fn version(&self) -> &Version<H> {
+        &self.version
     }
 
     /// The index of an exported function. Most look-ups are for the function of the last one.
     #[inline]
     pub(crate) fn find(&mut self, name: &str) -> Option<usize> {
         if self.export(self.last_found).is_none_or(|function| *function.name != *name) {
-            self.last_found = self.code.find(name)?;
+            self.last_found = self.code().find(name)?;
         }
         Some(self.last_found)
     }
 
     pub(crate) fn export(&self, index: usize) -> Option<&ExportedFunction> {
-        self.code.functions().get(index)
+        self.code().functions().get(index)
     }
 
     /// The fuel that the last call spent.
@@ -316,7 +330,7 @@ impl<H: Host> Sandbox<H> {
         call.pace.begin(slices, limits.timeout_us, limits.outer_deadline_us);
         call.whole = slice_fuel >= limits.fuel;
         if self.calls.is_multiple_of(TIMED_EVERY) {
-            let first = match self.code.has_start {
+            let first = match self.version.code.has_start {
                 _ if self.calls > 0 => None,
                 true => Some(First::Start),
                 false => Some(First::Call),
@@ -422,7 +436,7 @@ impl<H: Host> Sandbox<H> {
         for arg in args {
             values.push(lower(&mut self.store, *arg)?).map_err(|_| no_such_export())?;
         }
-        let types = self.code.functions().get(index).map_or(&[][..], |f| &f.results);
+        let types = self.code().functions().get(index).map_or(&[][..], |f| &f.results);
         for ty in types {
             values.push(placeholder(*ty)).map_err(|_| no_such_export())?;
         }

@@ -1,6 +1,6 @@
 //! Slicing, which no public setting reaches.
 
-use super::{CallLimits, Code, Failure, Sandbox};
+use super::{CallLimits, Code, Failure, Sandbox, Version};
 use crate::{
     AuditLevel, AuditLog, EmbeddedHost, HostFunctionTable, WasmInstanceConfig,
     WasmPluginCapabilities, WasmValue, WasmValues,
@@ -27,6 +27,8 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         id: 1,
         name: "plugin".into(),
         config,
+        hash: [0; 32],
+        exports: Arc::clone(code.functions()),
         host: Arc::new(EmbeddedHost::new()),
         clock: default_clock(),
         directory: no_directory(),
@@ -38,7 +40,8 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
     let counts = SlotCounts::new(table.len());
     // As after many quick looks: the slices are as long as the limits say.
     (0..10).for_each(|_| counts.stride.adapt(0, 0, u64::MAX));
-    Sandbox::start(&code, &context, &Arc::new(counts)).unwrap()
+    let version = Version { number: 1, code, context };
+    Sandbox::start(&version, &Arc::new(counts)).unwrap()
 }
 
 fn call(
@@ -48,7 +51,7 @@ fn call(
     fuel: u64,
     slice_fuel: u64,
 ) -> (u64, Result<WasmValues, Failure>) {
-    let index = sandbox.code().find(function).unwrap();
+    let index = sandbox.version().code.find(function).unwrap();
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
     let whole = slice_fuel == u64::MAX;
     let limits =

@@ -4,6 +4,7 @@ use super::{Chain, Host, Link};
 use crate::{
     AuditDecision, AuditLog, PluginEvent, WasmInstanceConfig, WasmPluginInstance,
     audit::Recorded,
+    engine::ExportedFunction,
     ledger::{Account, Reached},
     schedule::Timer,
     sync::{Arc, Once, Weak},
@@ -11,12 +12,18 @@ use crate::{
 use alloc::boxed::Box;
 use core::any::Any;
 
-/// What host functions know of the plugin that calls them. Never changes once loaded.
+/// What host functions know of the plugin that calls them, in one of its versions. Never changes.
+///
+/// In another version the same plugin has another configuration, hash and exports; the rest is the same.
 pub(crate) struct PluginContext<H> {
     /// A number no other plugin of the process has.
     pub(crate) id: u64,
     pub(crate) name: Box<str>,
     pub(crate) config: WasmInstanceConfig,
+    /// The SHA-256 of the module's bytes as they were given.
+    pub(crate) hash: [u8; 32],
+    /// The exported functions, sorted by name.
+    pub(crate) exports: Arc<[ExportedFunction]>,
     pub(crate) host: Arc<H>,
     pub(crate) clock: Option<Arc<dyn Timer>>,
     /// The registry, if it still exists: a plugin does not keep it alive.
@@ -36,6 +43,17 @@ pub(crate) trait FunctionNames: Send + Sync {
 }
 
 impl<H> PluginContext<H> {
+    /// An exported function and its index.
+    pub(crate) fn export(&self, name: &str) -> Option<(usize, &ExportedFunction)> {
+        let index = self.exports.binary_search_by(|f| (*f.name).cmp(name)).ok()?;
+        Some((index, self.exports.get(index)?))
+    }
+
+    /// The name of an exported function by its index.
+    pub(crate) fn export_name(&self, index: usize) -> &str {
+        self.exports.get(index).map_or("", |function| &function.name)
+    }
+
     pub(crate) fn clock(&self) -> Option<&dyn Timer> {
         self.clock.as_deref()
     }

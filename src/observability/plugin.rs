@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     CallOptions, EmbeddedHost, ErrorKind, LogLevel, WasmPluginInstance,
-    engine::{Failure, Input, Sandbox},
+    engine::{ExportedFunction, Failure, Input, Sandbox},
     host::{Host, take_field},
     plugin::Visit,
     report,
@@ -156,16 +156,23 @@ impl<H: Host> WasmObservabilityPlugin<H> {
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Loss> {
         let plugin = &*self.plugin;
-        let (index, export) = plugin.export(function).ok_or(Loss::Ignored)?;
-        if !report::is_byte_function(&export.params, &export.results) {
+        let mut visit = visit(plugin).map_err(|loss| {
+            let context = plugin.context();
+            match is_byte_function(context.export(function).map(|(_, function)| function)) {
+                true => loss,
+                false => Loss::Ignored,
+            }
+        })?;
+        let sandbox = visit.sandbox().map_err(|_| Loss::Failed)?;
+        let index = sandbox.find(function).ok_or(Loss::Ignored)?;
+        if !is_byte_function(sandbox.export(index)) {
             return Err(Loss::Ignored);
         }
         if input.len() > MAX_RECORD_BYTES {
             return Err(Loss::TooLong);
         }
-        let mut visit = visit(plugin)?;
-        let sandbox = visit.sandbox().map_err(|_| Loss::Failed)?;
-        let result = plugin.spend_limits(function, plugin.limits(), sandbox, |sandbox, limits| {
+        let limits = *sandbox.version().limits();
+        let result = plugin.spend_limits(function, &limits, sandbox, |sandbox, limits| {
             sandbox.call_bytes(index, input, limits, take)
         });
         result.map_err(|failure| lost(plugin, sandbox, function, failure))
@@ -174,6 +181,10 @@ impl<H: Host> WasmObservabilityPlugin<H> {
     fn metric(&self, function: &str, value: [u8; 8], name: &str, labels: &[(&str, &str)]) {
         self.deliver(function, &Record { numbers: &value, text: Some(name), pairs: labels });
     }
+}
+
+fn is_byte_function(function: Option<&ExportedFunction>) -> bool {
+    function.is_some_and(|function| report::is_byte_function(&function.params, &function.results))
 }
 
 /// Holds a free sandbox, which is looked for a bounded number of times.
@@ -196,8 +207,10 @@ fn lost<H: Host>(
     function: &str,
     failure: Failure,
 ) -> Loss {
-    if plugin.config().debug_mode {
-        plugin.failed(function, failure, &CallOptions::default(), &sandbox.evidence());
+    let context = &sandbox.version().context;
+    if context.config.debug_mode {
+        let evidence = sandbox.evidence();
+        plugin.failed(function, failure, &CallOptions::default(), &evidence, context);
     }
     Loss::Failed
 }

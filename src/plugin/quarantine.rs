@@ -1,10 +1,10 @@
 //! How the calls of a plugin put it in quarantine, and out again.
 
-use super::WasmPluginInstance;
+use super::{WasmPluginInstance, versions::Current};
 use crate::{
     AuditDecision, Error, ErrorKind, Quarantine, TrapCode, WasmValue, WasmValues,
     condition::{FAILING, NOT_READY, QUARANTINED},
-    engine::{CallLimits, Failure, Sandbox},
+    engine::{CallLimits, Failure, Sandbox, Version},
     host::{Host, HostError},
     quarantine::{Change, Changed},
     report,
@@ -17,12 +17,13 @@ use crate::{
 impl<H: Host> WasmPluginInstance<H> {
     /// Returns why the plugin is in quarantine, and until when; nothing if it is not.
     pub fn quarantine(&self) -> Option<Quarantine> {
-        self.breaker.as_ref()?.status(self.now_us())
+        let now_us = self.now_us();
+        self.current.read().breaker.as_ref()?.status(now_us)
     }
 
     /// Ends the quarantine, and forgets the failures that led to it; returns whether there was one.
     pub fn revive(&self) -> bool {
-        self.change(&AtomicUsize::new(0), Change::Revive) == Changed::Closed
+        self.change(self.pool.version(), &AtomicUsize::new(0), Change::Revive) == Changed::Closed
     }
 
     /// Calls a function by name, as [`call`](Self::call) does; returns `fallback` at once if the plugin
@@ -38,7 +39,8 @@ impl<H: Host> WasmPluginInstance<H> {
         args: &[WasmValue],
         fallback: &[WasmValue],
     ) -> Result<WasmValues, Error> {
-        report::check_fallback(self.export(function).map(|(_, function)| function), fallback)
+        let context = self.context();
+        report::check_fallback(context.export(function).map(|(_, function)| function), fallback)
             .map_err(|error| self.name_error(error, function))?;
         filled(|results| match self.try_visit() {
             Ok(mut visit) => {
@@ -56,21 +58,23 @@ impl<H: Host> WasmPluginInstance<H> {
 
     #[cold]
     pub(super) fn refused_in_quarantine(&self) -> Error {
-        let words = self.breaker.as_ref().map(|breaker| breaker.words(self.now_us()));
+        let now_us = self.now_us();
+        let words = self.current.read().breaker.as_ref().map(|breaker| breaker.words(now_us));
         Error::guest(ErrorKind::Quarantined, words.unwrap_or_default()).in_plugin(self.name())
     }
 
     /// Whether a call in the slot of `counts` may run although the plugin is in quarantine: if it is
     /// the trial, or becomes it.
     pub(super) fn is_let_in(&self, counts: &SlotCounts) -> bool {
-        self.change(&counts.trial, Change::Begin) != Changed::Refused
+        self.change(self.pool.version(), &counts.trial, Change::Begin) != Changed::Refused
     }
 
     /// Takes in that a call in a sandbox went well.
     #[inline]
     pub(crate) fn went_well(&self, sandbox: &Sandbox<H>) {
         if self.condition.has(QUARANTINED | FAILING) {
-            self.change(&sandbox.counts().trial, Change::WentWell);
+            let version = sandbox.version().number;
+            self.change(version, &sandbox.counts().trial, Change::WentWell);
         }
     }
 
@@ -81,9 +85,10 @@ impl<H: Host> WasmPluginInstance<H> {
         function: &str,
         failure: &Failure,
         limits: &CallLimits,
+        version: &Version<H>,
         counts: &SlotCounts,
     ) {
-        let change = match (failure, own_doing(failure, limits, &self.limits)) {
+        let change = match (failure, own_doing(failure, limits, version.limits())) {
             // While it is being loaded, a failure is the load's.
             _ if self.condition.has(NOT_READY) => return,
             // It has run to its end.
@@ -91,24 +96,29 @@ impl<H: Host> WasmPluginInstance<H> {
             (_, Some(reason)) => Change::Failed(function, reason),
             (_, None) => return,
         };
-        self.change(&counts.trial, change);
+        self.change(version.number, &counts.trial, change);
     }
 
     /// Takes in that the slot of `counts` is left.
     #[inline]
     pub(super) fn leave(&self, counts: &SlotCounts) {
         if self.condition.has(QUARANTINED) {
-            self.change(&counts.trial, Change::Left);
+            self.change(self.pool.version(), &counts.trial, Change::Left);
         }
     }
 
+    /// Takes in what happened to a call in a version.
     #[cold]
     #[inline(never)]
-    fn change(&self, trial: &AtomicUsize, change: Change<'_>) -> Changed {
-        let Some(breaker) = &self.breaker else {
-            return Changed::Nothing;
+    fn change(&self, version: usize, trial: &AtomicUsize, change: Change<'_>) -> Changed {
+        let now_us = self.now_us();
+        let changed = match &*self.current.read() {
+            Current { number, breaker: Some(breaker), .. } if *number == version => {
+                breaker.change(&self.condition, now_us, trial, change)
+            }
+            // What is left of an older version says nothing about this one.
+            _ => return Changed::Nothing,
         };
-        let changed = breaker.change(&self.condition, self.now_us(), trial, change);
         let (decision, function, resource) = match (changed, change) {
             (Changed::Opened, Change::Failed(function, reason)) => {
                 (AuditDecision::Quarantine, function, reason)
@@ -117,12 +127,12 @@ impl<H: Host> WasmPluginInstance<H> {
             (Changed::Closed, _) => (AuditDecision::Revive, "", "a trial went well"),
             _ => return changed,
         };
-        self.context.tell(decision, function, resource, 0, 0);
+        self.identity().tell(decision, function, resource, 0, 0);
         changed
     }
 
     pub(super) fn now_us(&self) -> Option<u64> {
-        self.context.clock().map(Timer::now_us)
+        self.identity().clock().map(Timer::now_us)
     }
 }
 

@@ -4,8 +4,8 @@ use super::WasmPluginInstance;
 use crate::{
     AuditDecision, AuditLevel, CallOptions, Error, Grant, ReportedHostCall, TrapReport,
     audit::Recorded,
-    engine::{Code, Evidence, Failure},
-    host::{Host, HostError, RecentCall, STOPPED},
+    engine::{Evidence, Failure, Version},
+    host::{Host, HostError, PluginContext, RecentCall, STOPPED},
     report,
     stats::fuel_consumed,
 };
@@ -13,19 +13,21 @@ use crate::{
 impl<H: Host> WasmPluginInstance<H> {
     /// Records that the plugin was loaded, and which of the functions it imports it may call.
     pub(crate) fn record_load(&self) {
-        let hash = report::hex(self.hash.get(..8).unwrap_or_default());
-        self.context.tell(AuditDecision::Load, "", &hash, 0, fuel_consumed(self.pool.counts()));
-        let code = self.code.read().clone();
-        let imports = code.as_deref().map(Code::imports).unwrap_or_default();
+        let Ok(Version { code, context, .. }) = self.version() else {
+            return;
+        };
+        let hash = report::hex(context.hash.get(..8).unwrap_or_default());
+        context.tell(AuditDecision::Load, "", &hash, 0, fuel_consumed(self.pool.counts()));
+        let imports = code.imports();
         for (function, is_imported) in self.table.iter().zip(imports) {
             if !is_imported || function.grant == Grant::Always {
                 continue;
             }
-            let (decision, status) = match function.grant.is_possible(&self.context.config) {
+            let (decision, status) = match function.grant.is_possible(&context.config) {
                 true => (AuditDecision::Grant, 0),
                 false => (AuditDecision::Denial, -1),
             };
-            self.context.record(decision, &function.name, function.grant.name(), status, 0);
+            context.record(decision, &function.name, function.grant.name(), status, 0);
         }
     }
 
@@ -52,7 +54,7 @@ impl<H: Host> WasmPluginInstance<H> {
             Failure::Host { .. } => (AuditDecision::Trap, "stopped by a host function", 0),
             _ => (AuditDecision::Trap, "invalid code", 0),
         };
-        let context = &self.context;
+        let context = self.identity();
         let event = context.event(decision, function, resource, status, spent);
         let is_told = recorded.is_none_or(Recorded::may_record);
         match decision {
@@ -74,10 +76,11 @@ impl<H: Host> WasmPluginInstance<H> {
         error: &Error,
         options: &CallOptions,
         evidence: &Evidence,
+        context: &PluginContext<H>,
     ) -> TrapReport {
         let function = error.function();
-        let exported = self.export(function);
-        let limit = self.context.config.capabilities.fuel_limit;
+        let exported = context.export(function);
+        let limit = context.config.capabilities.fuel_limit;
         TrapReport {
             kind: error.kind(),
             trap_code: error.trap_code(),
@@ -95,7 +98,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     fn reported(&self, call: &RecentCall) -> ReportedHostCall {
         ReportedHostCall {
-            function: self.context.function_names.name(call.function).into(),
+            function: self.identity().function_names.name(call.function).into(),
             status: (call.status != STOPPED).then_some(call.status),
         }
     }

@@ -5,7 +5,7 @@ use super::WasmPluginInstance;
 use crate::{
     AuditDecision, CallOptions, CancelToken, Error, ErrorKind,
     condition::{NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
-    engine::{Evidence, Failure, Sandbox},
+    engine::{Evidence, Failure, Sandbox, Version},
     host::Host,
     ledger::Resource,
     pool::{Held, Seat},
@@ -24,8 +24,9 @@ impl<H: Host> Visit<'_, H> {
     /// The sandbox: a fresh one, if there is none that can be used.
     #[inline]
     pub(crate) fn sandbox(&mut self) -> Result<&mut Sandbox<H>, Error> {
+        let slot = self.held.slot();
         match self.held.sandbox() {
-            Some((sandbox, counts)) => self.plugin.usable(sandbox, counts),
+            Some((sandbox, counts)) => self.plugin.callable(slot, sandbox, counts),
             None => Err(self.plugin.busy()),
         }
     }
@@ -59,8 +60,9 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Makes the first sandbox of a plugin that is not ready yet.
     pub(super) fn make_first(&self) -> Result<(), Error> {
         let mut held = self.pool.hold().ok_or_else(|| self.busy())?;
+        let slot = held.slot();
         match held.sandbox() {
-            Some((sandbox, counts)) => self.usable(sandbox, counts).map(|_| ()),
+            Some((sandbox, counts)) => self.callable(slot, sandbox, counts).map(|_| ()),
             None => Err(self.busy()),
         }
     }
@@ -72,20 +74,23 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// As [`take_out`](Self::take_out); the error is not yet put in words.
     pub(crate) fn try_take_out(&self) -> Result<(usize, Seat<Sandbox<H>>), ErrorKind> {
-        Ok(self.pool.take_out(self.try_hold()?))
+        let (slot, seat) = self.pool.take_out(self.try_hold()?);
+        let is_callable = self.is_callable(&seat);
+        Ok((slot, seat.filter(|_| is_callable)))
     }
 
     /// Begins a call in a sandbox that was taken out, which is made if there is none: returns whether
     /// it was, so that its start function is still to run.
     pub(crate) fn begin_in(&self, slot: usize, seat: &mut Seat<Sandbox<H>>) -> Result<bool, Error> {
         let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
-        let is_fresh = !is_usable(seat);
+        let is_fresh = !self.is_callable(seat);
         if is_fresh {
             *seat = None;
-            let code = self.code.read().clone().ok_or_else(|| self.gone())?;
-            let sandbox = Sandbox::instantiate(&code, &self.context, counts);
-            let sandbox = sandbox
-                .map_err(|failure| self.not_started(failure, &Evidence::default(), counts))?;
+            self.pool.fills(slot);
+            let version = self.version()?;
+            let sandbox = Sandbox::instantiate(&version, counts).map_err(|failure| {
+                self.not_started(failure, &Evidence::default(), counts, &version)
+            })?;
             *seat = Some(Box::new(sandbox));
         }
         counts.cancel.begin();
@@ -164,54 +169,87 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline(never)]
     fn make_usable(&self, slot: usize, sandbox: &mut Seat<Sandbox<H>>) -> Result<(), Error> {
         let counts = self.pool.counts_of(slot).ok_or_else(|| self.busy())?;
-        if self.condition.has(QUARANTINED) && !self.is_let_in(counts) {
+        // An older version is none that the quarantine is about.
+        let is_older = is_usable(sandbox) && !self.is_callable(sandbox);
+        if self.condition.has(QUARANTINED) && !is_older && !self.is_let_in(counts) {
             return Err(self.refused_in_quarantine());
         }
-        self.usable(sandbox, counts).map(drop)
+        match is_usable(sandbox) {
+            true => Ok(()),
+            false => self.refill(slot, sandbox, counts),
+        }
     }
 
+    /// The sandbox of a slot that is held: a fresh one, if it cannot be used any more, or is of another
+    /// version than the one that is called.
     #[inline]
-    fn usable<'s>(
+    fn callable<'s>(
         &self,
+        slot: usize,
         sandbox: &'s mut Seat<Sandbox<H>>,
         counts: &Arc<SlotCounts>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
-        if !is_usable(sandbox) {
-            self.refill(sandbox, counts)?;
+        if !self.is_callable(sandbox) {
+            self.refill(slot, sandbox, counts)?;
         }
         sandbox.as_deref_mut().ok_or_else(|| self.busy())
+    }
+
+    /// Whether there is a sandbox in which calls may run, of the version that is called.
+    #[inline]
+    fn is_callable(&self, sandbox: &Seat<Sandbox<H>>) -> bool {
+        sandbox.as_ref().is_some_and(|sandbox| {
+            sandbox.is_usable() && sandbox.version().number == self.pool.version()
+        })
     }
 
     /// Makes a new sandbox in place of one that cannot be used, or of none.
     #[cold]
     #[inline(never)]
-    fn refill(&self, place: &mut Seat<Sandbox<H>>, counts: &Arc<SlotCounts>) -> Result<(), Error> {
+    fn refill(
+        &self,
+        slot: usize,
+        place: &mut Seat<Sandbox<H>>,
+        counts: &Arc<SlotCounts>,
+    ) -> Result<(), Error> {
         *place = None;
-        let code = self.code.read().clone().ok_or_else(|| self.gone())?;
-        let sandbox = Sandbox::start(&code, &self.context, counts)
-            .map_err(|(failure, evidence)| self.not_started(failure, &evidence, counts))?;
+        self.pool.fills(slot);
+        let version = self.version()?;
+        let sandbox = Sandbox::start(&version, counts).map_err(|(failure, evidence)| {
+            self.not_started(failure, &evidence, counts, &version)
+        })?;
         self.condition.hold(TRAPPED, false);
         *place = Some(Box::new(sandbox));
         Ok(())
     }
 
     #[cold]
-    fn not_started(&self, failure: Failure, evidence: &Evidence, counts: &SlotCounts) -> Error {
+    fn not_started(
+        &self,
+        failure: Failure,
+        evidence: &Evidence,
+        counts: &SlotCounts,
+        version: &Version<H>,
+    ) -> Error {
         self.record_failure("", evidence.fuel, &failure, None);
-        self.went_wrong("", &failure, &self.limits, counts);
-        self.failed("", failure, &CallOptions::default(), evidence)
+        self.went_wrong("", &failure, version.limits(), version, counts);
+        self.failed("", failure, &CallOptions::default(), evidence, &version.context)
     }
 
     /// Whether a sandbox that was used may be used again.
     #[inline]
     fn keeps(&self, sandbox: &Seat<Sandbox<H>>) -> bool {
-        is_usable(sandbox) && self.context.config.reset == crate::ResetPolicy::OnTrap
+        self.is_callable(sandbox)
+            && sandbox.as_ref().is_some_and(|sandbox| sandbox.outlasts_calls())
     }
 
     #[cold]
     #[inline(never)]
     fn discard(&self, sandbox: &mut Seat<Sandbox<H>>) {
-        if sandbox.take().is_some_and(|sandbox| !sandbox.is_usable()) {
+        let trapped = |sandbox: Box<Sandbox<H>>| {
+            !sandbox.is_usable() && sandbox.version().number == self.pool.version()
+        };
+        if sandbox.take().is_some_and(trapped) {
             self.condition.hold(TRAPPED, true);
         }
     }
@@ -219,11 +257,12 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Refuses new calls and drops everything that is not in use. Never waits.
     pub(crate) fn unload(&self) {
         if !self.condition.hold(UNLOADED, true) {
-            self.context.account.give(Resource::Plugins, 1);
+            self.identity().account.give(Resource::Plugins, 1);
         }
-        *self.code.write() = None;
+        let code = self.current.write().code.take();
+        drop(code);
         self.pool.close();
-        self.context.tell(AuditDecision::Unload, "", "", 0, 0);
+        self.identity().tell(AuditDecision::Unload, "", "", 0, 0);
         log::debug!("plugin `{}` of tenant `{}` unloaded", self.name(), self.tenant());
     }
 }

@@ -4,22 +4,22 @@ use super::WasmPluginInstance;
 use crate::{
     CallOptions, Error, TrapCode,
     condition::{RATIONED, TRAPPED},
-    engine::{CallLimits, Failure, Sandbox},
-    host::Host,
+    engine::{CallLimits, Failure, Sandbox, Version},
+    host::{Host, PluginContext},
     sync::Ordering,
 };
 
 impl<H: Host> WasmPluginInstance<H> {
     /// Fills the fuel budget up again. Without one, does nothing.
     pub fn refuel(&self) {
-        if let Some(budget) = self.context.config.fuel_budget {
+        if let Some(budget) = self.context().config.fuel_budget {
             self.budget.store(budget, Ordering::Relaxed);
         }
     }
 
     /// Returns what is left of the fuel budget; nothing if there is none.
     pub fn fuel_budget_left(&self) -> Option<u64> {
-        self.context.config.fuel_budget.map(|_| self.budget.load(Ordering::Relaxed))
+        self.context().config.fuel_budget.map(|_| self.budget.load(Ordering::Relaxed))
     }
 
     /// Runs `call` on the plugin's budget and reports how it ended.
@@ -30,7 +30,8 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        match self.spend_limits(function, &self.limits, sandbox, call) {
+        let limits = *sandbox.version().limits();
+        match self.spend_limits(function, &limits, sandbox, call) {
             Ok(value) => Ok(value),
             Err(failure) => Err(self.ended(function, failure, &CallOptions::default(), sandbox)),
         }
@@ -45,7 +46,8 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        let narrowed = sandbox.code().limits(&self.context.config, options);
+        let Version { code, context, .. } = sandbox.version();
+        let narrowed = code.limits(&context.config, options);
         match self.spend_limits(function, &narrowed, sandbox, call) {
             Ok(value) => Ok(value),
             Err(failure) => Err(self.ended(function, failure, options, sandbox)),
@@ -65,11 +67,12 @@ impl<H: Host> WasmPluginInstance<H> {
         let mut reserved = None;
         let limits = match special {
             0 => limits,
-            _ => self.begin_special(limits, special, &mut reserved)?,
+            _ => self.begin_special(limits, special, &mut reserved, &sandbox.version().context)?,
         };
         let result = call(sandbox, limits);
         if special & RATIONED != 0 {
-            self.give_back(limits.fuel.saturating_sub(sandbox.spent()));
+            let unused = limits.fuel.saturating_sub(sandbox.spent());
+            self.give_back(unused, &sandbox.version().context);
         }
         match &result {
             Ok(_) => self.went_well(sandbox),
@@ -87,12 +90,13 @@ impl<H: Host> WasmPluginInstance<H> {
         limits: &'l CallLimits,
         special: usize,
         reserved: &'l mut Option<CallLimits>,
+        context: &PluginContext<H>,
     ) -> Result<&'l CallLimits, Failure> {
         self.forget_trap();
         if special & RATIONED == 0 {
             return Ok(limits);
         }
-        let fuel = self.take_fuel(limits.fuel)?;
+        let fuel = self.take_fuel(limits.fuel, context)?;
         Ok(reserved.insert(CallLimits { fuel, ..*limits }))
     }
 
@@ -103,9 +107,10 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Takes in whether fuel is rationed now.
     pub(crate) fn note_rate(&self) {
-        let config = &self.context.config;
         let is_rationed = || {
-            config.fuel_budget.is_some() || config.enable_fuel && self.context.account.is_rated()
+            let context = self.context();
+            let config = &context.config;
+            config.fuel_budget.is_some() || config.enable_fuel && context.account.is_rated()
         };
         let mut noted = !is_rationed();
         // Again if it has changed: whoever changed it may have noted it before.
@@ -130,39 +135,41 @@ impl<H: Host> WasmPluginInstance<H> {
         let is_quota = matches!(failure, Failure::Trap(TrapCode::GrowthOperationLimited))
             && sandbox.reached().is_some();
         if !is_quota {
-            self.went_wrong(function, failure, limits, sandbox.counts());
+            self.went_wrong(function, failure, limits, sandbox.version(), sandbox.counts());
         }
     }
 
     /// Begins a call that a frame runs, on up to `fuel`; returns how much of it it may use. What another
     /// plugin calls runs on the fuel that its caller took.
-    pub(crate) fn begin_spending(&self, fuel: u64, is_nested: bool) -> Result<u64, Failure> {
+    pub(crate) fn begin_spending(&self, fuel: u64, sandbox: &Sandbox<H>) -> Result<u64, Failure> {
         self.forget_trap();
-        match is_nested {
-            true => Ok(self.take_of_budget(fuel)),
-            false => self.take_fuel(fuel),
+        let context = &sandbox.version().context;
+        match sandbox.is_nested() {
+            true => Ok(self.take_of_budget(fuel, context)),
+            false => self.take_fuel(fuel, context),
         }
     }
 
     /// Ends a call that a frame ran, which has not used `fuel`.
-    pub(crate) fn end_spending(&self, fuel: u64, is_nested: bool) {
-        match is_nested {
-            true => self.give_to_budget(fuel),
-            false => self.give_back(fuel),
+    pub(crate) fn end_spending(&self, fuel: u64, sandbox: &Sandbox<H>) {
+        let context = &sandbox.version().context;
+        match sandbox.is_nested() {
+            true => self.give_to_budget(fuel, context),
+            false => self.give_back(fuel, context),
         }
     }
 
     /// Takes fuel out of the rate and the budget, or as much as is left in the budget.
-    fn take_fuel(&self, fuel: u64) -> Result<u64, Failure> {
-        let of_rate = self.context.take_fuel(fuel)?;
-        let fuel = self.take_of_budget(of_rate);
-        self.context.give_fuel(of_rate.saturating_sub(fuel));
+    fn take_fuel(&self, fuel: u64, context: &PluginContext<H>) -> Result<u64, Failure> {
+        let of_rate = context.take_fuel(fuel)?;
+        let fuel = self.take_of_budget(of_rate, context);
+        context.give_fuel(of_rate.saturating_sub(fuel));
         Ok(fuel)
     }
 
     /// Takes fuel out of the budget, or as much as is left.
-    fn take_of_budget(&self, fuel: u64) -> u64 {
-        match self.context.config.fuel_budget {
+    fn take_of_budget(&self, fuel: u64, context: &PluginContext<H>) -> u64 {
+        match context.config.fuel_budget {
             Some(_) => self.change_budget(&|left| left.saturating_sub(fuel)).min(fuel),
             None => fuel,
         }
@@ -170,14 +177,14 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Returns what a call has not used.
     #[inline(never)]
-    fn give_back(&self, fuel: u64) {
-        self.context.give_fuel(fuel);
-        self.give_to_budget(fuel);
+    fn give_back(&self, fuel: u64, context: &PluginContext<H>) {
+        context.give_fuel(fuel);
+        self.give_to_budget(fuel, context);
     }
 
     /// Returns what a call has not used to the budget, which may have been filled up meanwhile.
-    fn give_to_budget(&self, fuel: u64) {
-        if let Some(full) = self.context.config.fuel_budget {
+    fn give_to_budget(&self, fuel: u64, context: &PluginContext<H>) {
+        if let Some(full) = context.config.fuel_budget {
             self.change_budget(&|left| left.saturating_add(fuel).min(full));
         }
     }
@@ -191,10 +198,5 @@ impl<H: Host> WasmPluginInstance<H> {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(change(left)));
         // Cannot fail: the closure always answers.
         changed.unwrap_or_else(|left| left)
-    }
-
-    /// What a call may use that nothing narrows.
-    pub(crate) fn limits(&self) -> &CallLimits {
-        &self.limits
     }
 }

@@ -11,7 +11,7 @@ use alloc::{string::ToString, vec::Vec};
 impl<H: Host> WasmPluginInstance<H> {
     /// Returns what the plugin has done so far.
     pub fn stats(&self) -> WasmPluginStats {
-        let mut stats = total(self.pool.counts(), self.context.clock.is_some());
+        let mut stats = total(self.pool.counts(), self.identity().clock.is_some());
         stats.total_execution_us = self.told_execution_us.raise_to(stats.total_execution_us);
         stats
     }
@@ -33,7 +33,7 @@ impl<H: Host> WasmPluginInstance<H> {
     ///
     /// While no call is going on, the counts add up to [`WasmPluginStats::total_calls`].
     pub fn latency(&self) -> Option<LatencyHistogram> {
-        self.context.clock.as_ref().filter(|_| self.config().enable_fuel)?;
+        self.identity().clock.as_ref().filter(|_| self.context().config.enable_fuel)?;
         let mut latency = latency(self.pool.counts());
         latency.sum_us = self.told_call_us.raise_to(latency.sum_us);
         Some(latency)

@@ -21,4 +21,9 @@ impl Uses {
     pub(crate) fn close(&self) {
         self.0.fetch_or(1, Ordering::AcqRel);
     }
+
+    /// Takes it back: for whoever has the thing, and makes another of it.
+    pub(crate) fn open(&self) {
+        self.0.fetch_and(!1, Ordering::AcqRel);
+    }
 }
