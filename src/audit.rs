@@ -46,6 +46,12 @@ pub enum AuditDecision {
     /// A plugin was loaded (status 0; the resource is the beginning of its SHA-256), or was not
     /// (status -1; the resource is the [`ErrorKind`](crate::ErrorKind)).
     Load,
+    /// A plugin was reloaded (status 0; the resource is the beginning of the new version's SHA-256), or
+    /// was not, and the version before serves (status -1; the resource is the
+    /// [`ErrorKind`](crate::ErrorKind)).
+    Reload,
+    /// A plugin was rolled back to the version before, or was not: as of a reload.
+    Rollback,
     /// A plugin was unloaded.
     Unload,
     /// A quota of the tenant or of the registry was reached: the resource is the field of

@@ -49,10 +49,20 @@ impl CancelCell {
 
     /// Cancels the call that is running now, if one is; returns whether it did.
     pub(crate) fn cancel_running(&self) -> bool {
+        self.cancel_running_if(|| true)
+    }
+
+    /// Cancels the call that is running now, if one is and `concerned` says so while it does.
+    pub(crate) fn cancel_running_if(&self, concerned: impl FnOnce() -> bool) -> bool {
         // In this order: if the number is still the same at the end, it is that of the call that
         // was running in between.
         let number = self.word.load(Ordering::Acquire) & !CANCELLED;
-        self.running.load(Ordering::Acquire) && self.cancel(number)
+        self.is_running() && concerned() && self.cancel(number)
+    }
+
+    /// Whether the slot's call has begun, and has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire)
     }
 
     /// Cancels call `number`, unless it has ended or is cancelled already; returns whether it did.

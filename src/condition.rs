@@ -16,6 +16,8 @@ pub(crate) const FAILING: usize = 8;
 pub(crate) const TRAPPED: usize = 16;
 /// Fuel is rationed beyond the limit of each call: by a budget, or by a rate.
 pub(crate) const RATIONED: usize = 32;
+/// Another version is being made.
+pub(crate) const RELOADING: usize = 64;
 
 impl Condition {
     pub(crate) fn new() -> Self {

@@ -64,6 +64,7 @@ mod pool;
 mod prometheus;
 mod quarantine;
 mod registry;
+mod reload;
 mod report;
 mod schedule;
 mod scheduler;
@@ -101,6 +102,7 @@ pub use crate::{
     plugin_call::{PluginCall, Progress},
     quarantine::{Quarantine, QuarantineEnd, QuarantinePolicy},
     registry::{RegistryBuilder, WasmPluginRegistry},
+    reload::{Probe, ReloadOptions, StateHandover, VersionChange, VersionRecord},
     scheduler::{CallId, Scheduler, Turn},
     state::WasmPluginState,
     stats::{HostFunctionStats, LatencyHistogram, TrapStats, WasmPluginStats},

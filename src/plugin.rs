@@ -1,7 +1,9 @@
 //! One loaded plugin: its state, its calls, its statistics.
 
+mod draft;
 mod quarantine;
 mod recording;
+mod reload;
 mod sandboxes;
 mod spending;
 mod statistics;
@@ -12,8 +14,8 @@ pub(crate) use self::sandboxes::Visit;
 use self::versions::{Current, FIRST, Known};
 
 use crate::{
-    AuditLevel, CallOptions, Error, ErrorKind, PluginLease, WasmInstanceConfig, WasmPluginState,
-    WasmValue, WasmValues,
+    AuditLevel, AuditLog, CallOptions, Error, ErrorKind, PluginLease, WasmInstanceConfig,
+    WasmPluginState, WasmValue, WasmValues,
     condition::{Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
     engine::{Code, Evidence, Failure, Sandbox},
     host::{Host, HostFunctions, PluginContext},
@@ -22,11 +24,13 @@ use crate::{
     pool::Pool,
     quarantine::QuarantinePolicy,
     report,
+    schedule::Timer,
     stats::SlotCounts,
-    sync::{Arc, AtomicU64, HighWater, Once, Ordering, RwLock},
+    sync::{Arc, AtomicU64, HighWater, Mutex, Once, Ordering, RwLock},
     value::filled,
 };
 use alloc::{boxed::Box, vec::Vec};
+use core::any::Any;
 
 /// One loaded plugin.
 ///
@@ -45,6 +49,9 @@ pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     /// The longest times that statistics have told: a better estimate never takes them back.
     told_execution_us: HighWater,
     told_call_us: HighWater,
+    /// What is remembered of its versions, once there is something.
+    // Behind a pointer, so that it is linked only where plugins are reloaded.
+    reloads: Mutex<Option<Box<dyn Any + Send + Sync>>>,
 }
 
 impl<H: Host> WasmPluginInstance<H> {
@@ -86,10 +93,12 @@ impl<H: Host> WasmPluginInstance<H> {
                 context,
                 code: Some(Arc::new(code)),
                 breaker,
+                since_us: origin.clock.as_deref().map(Timer::now_us),
             }),
             budget: AtomicU64::new(budget),
             told_execution_us: HighWater::default(),
             told_call_us: HighWater::default(),
+            reloads: Mutex::default(),
         })
     }
 
@@ -103,8 +112,7 @@ impl<H: Host> WasmPluginInstance<H> {
         report::check_plugin_name(name)?;
         report::check_config(config, origin.clock.is_some())?;
         let hash = report::check_hash(wasm, config)?;
-        let audited = origin.audit.level() == AuditLevel::HostCalls;
-        Ok((hash, Code::compile(wasm, config, &origin.table, audited)?))
+        Ok((hash, compile(wasm, config, &origin.table, &origin.audit)?))
     }
 
     /// Makes the first sandbox and runs its start function; calls are accepted from here on. Does
@@ -366,6 +374,15 @@ impl<H: Host> WasmPluginInstance<H> {
     fn gone(&self) -> Error {
         Error::host(ErrorKind::Unloaded, "it was unloaded").in_plugin(self.name())
     }
+}
+
+fn compile<H: Host>(
+    wasm: &[u8],
+    config: &WasmInstanceConfig,
+    table: &HostFunctions<H>,
+    audit: &AuditLog,
+) -> Result<Code<H>, Error> {
+    Code::compile(wasm, config, table, audit.level() == AuditLevel::HostCalls)
 }
 
 impl<H: Host> Drop for WasmPluginInstance<H> {

@@ -15,7 +15,7 @@
 //! and the start function has run again. What stays is the plugin's: its statistics, its fuel
 //! budget, and whatever the guest wrote through host functions.
 
-use crate::sync::{Arc, AtomicUsize, Ordering, TryGuard, TryMutex, Uses};
+use crate::sync::{Arc, AtomicUsize, Ordering, PATIENCE, TryGuard, TryMutex, Uses, fence, relax};
 use alloc::boxed::Box;
 
 /// What belongs to one version of a plugin.
@@ -38,6 +38,8 @@ pub(crate) struct Pool<S, C> {
     version: AtomicUsize,
     /// How many sandboxes leases have.
     leased: AtomicUsize,
+    /// How many are going through the slots, and hold each for a moment.
+    sweeping: AtomicUsize,
 }
 
 /// Where one sandbox is, or was, or will be.
@@ -78,6 +80,7 @@ impl<S: Versioned, C> Pool<S, C> {
             len: AtomicUsize::new(slots),
             version: AtomicUsize::new(version),
             leased: AtomicUsize::new(0),
+            sweeping: AtomicUsize::new(0),
         }
     }
 
@@ -109,13 +112,45 @@ impl<S: Versioned, C> Pool<S, C> {
     /// unless a trap emptied it.
     #[inline]
     pub(crate) fn hold(&self) -> Option<Held<'_, S, C>> {
-        self.slots.iter().take(self.len()).enumerate().find_map(|(at, slot)| {
-            let place = slot.place.try_lock()?;
-            match *place {
-                Place::Out => None,
-                Place::Here(_) => Some(Held { pool: self, place: Some(place), slot, at }),
+        self.try_hold().or_else(|| self.hold_if_any())
+    }
+
+    /// Tries again until all slots were in use at one and the same time. It is not so where a use has
+    /// ended meanwhile, or where somebody who sweeps has a slot for a moment.
+    #[cold]
+    #[inline(never)]
+    fn hold_if_any(&self) -> Option<Held<'_, S, C>> {
+        for _ in 0..PATIENCE {
+            let before = self.ended_uses();
+            let held = self.try_hold();
+            // A sweep that was over before has ended a use.
+            fence(Ordering::SeqCst);
+            let is_swept = self.sweeping.fetch_add(0, Ordering::AcqRel) > 0;
+            if held.is_some() || !is_swept && self.ended_uses() == before {
+                return held;
             }
-        })
+            relax();
+        }
+        None
+    }
+
+    fn ended_uses(&self) -> usize {
+        self.slots.iter().fold(0, |sum, slot| sum.wrapping_add(slot.uses.ended()))
+    }
+
+    #[inline]
+    fn try_hold(&self) -> Option<Held<'_, S, C>> {
+        let mut slots = self.slots.iter().take(self.len()).enumerate();
+        slots.find_map(|(at, slot)| self.hold_slot(at, slot))
+    }
+
+    #[inline]
+    fn hold_slot<'p>(&'p self, at: usize, slot: &'p Slot<S, C>) -> Option<Held<'p, S, C>> {
+        let place = slot.place.try_lock()?;
+        match *place {
+            Place::Out => None,
+            Place::Here(_) => Some(Held { pool: self, place: Some(place), slot, at }),
+        }
     }
 
     /// Takes the sandbox, or the right to make one, out of a slot that is held; returns which slot.
@@ -139,14 +174,6 @@ impl<S: Versioned, C> Pool<S, C> {
         self.leave(slot);
     }
 
-    /// Says that a slot is about to be filled with a sandbox of the version that is called: what is
-    /// asked from here on concerns it. To be followed by a look at what that version is.
-    pub(crate) fn fills(&self, slot: usize) {
-        if let Some(slot) = self.slots.get(slot) {
-            slot.uses.open();
-        }
-    }
-
     /// Makes another version the one that is called, in the first `len` slots.
     pub(crate) fn call_version(&self, version: usize, len: usize) {
         self.len.store(len.min(self.slots.len()), Ordering::Relaxed);
@@ -156,10 +183,49 @@ impl<S: Versioned, C> Pool<S, C> {
     /// Lets go of every sandbox of another version than the one that is called: at once if it is free,
     /// else with its last use.
     pub(crate) fn sweep(&self) {
+        self.begin_sweep();
         for slot in &self.slots {
             slot.uses.close();
             self.empty(slot);
         }
+        self.end_sweep();
+    }
+
+    /// Puts a sandbox of the version that is called in the first slot that is free and has none, if there
+    /// is one; `adopt` gets what counts there.
+    pub(crate) fn offer(&self, sandbox: Box<S>, adopt: impl FnOnce(&mut S, &Arc<C>)) {
+        self.begin_sweep();
+        let mut slots = self.slots.iter().take(self.len()).enumerate();
+        let lacking = slots.find_map(|(at, slot)| {
+            let mut held = self.hold_slot(at, slot)?;
+            let (seat, _) = held.sandbox()?;
+            seat.as_ref().is_none_or(|has| has.version() != self.version()).then_some(held)
+        });
+        let older = lacking.and_then(|mut held| self.put(&mut held, sandbox, adopt));
+        self.end_sweep();
+        drop(older);
+    }
+
+    /// Says that slots are held for a moment from here on. Whoever finds one held sees that.
+    fn begin_sweep(&self) {
+        self.sweeping.fetch_add(1, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
+    }
+
+    fn end_sweep(&self) {
+        self.sweeping.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Puts a sandbox of the version that is called in a slot that is held; returns the one before.
+    pub(crate) fn put(
+        &self,
+        held: &mut Held<'_, S, C>,
+        mut sandbox: Box<S>,
+        adopt: impl FnOnce(&mut S, &Arc<C>),
+    ) -> Seat<S> {
+        let (seat, counts) = held.sandbox()?;
+        adopt(&mut sandbox, counts);
+        seat.replace(sandbox)
     }
 
     /// Lets go of every sandbox: at once if it is free, else with its last use.
@@ -177,16 +243,21 @@ impl<S: Versioned, C> Pool<S, C> {
     }
 
     #[cold]
+    #[inline(never)]
     fn empty(&self, slot: &Slot<S, C>) {
         // Whoever has it instead ends a use later.
-        let Some(mut place) = slot.place.try_lock() else {
-            return;
-        };
-        if let Place::Here(seat) = &mut *place {
+        while let Some(mut place) = slot.place.try_lock() {
+            let Place::Here(seat) = &mut *place else {
+                return;
+            };
             // Before the look at the version: who reloads after it asks again.
             slot.uses.open();
-            if seat.as_ref().is_some_and(|sandbox| sandbox.version() != self.version()) {
-                *seat = None;
+            let older = seat.take_if(|sandbox| sandbox.version() != self.version());
+            // The slot is free before the sandbox is gone, which takes longer.
+            drop(place);
+            drop(older);
+            if !slot.uses.end() {
+                return;
             }
         }
     }
@@ -207,11 +278,6 @@ impl<S: Versioned, C> Pool<S, C> {
 }
 
 impl<'p, S: Versioned, C> Held<'p, S, C> {
-    /// Which slot it is.
-    pub(crate) const fn slot(&self) -> usize {
-        self.at
-    }
-
     /// What is counted in the slot.
     pub(crate) fn counts(&self) -> &'p Arc<C> {
         &self.slot.counts

@@ -3,6 +3,7 @@
 mod plugins;
 #[cfg(feature = "quotas")]
 mod quotas;
+mod reload;
 mod statistics;
 
 #[cfg(feature = "quotas")]

@@ -94,6 +94,8 @@ pub(crate) struct FunctionCounts {
 pub(crate) struct SlotCounts {
     /// How the slot's calls are cancelled.
     pub(crate) cancel: Arc<CancelCell>,
+    /// Of which version the slot's last sandbox was made.
+    pub(crate) version: AtomicUsize,
     /// As which trial of a plugin in quarantine the slot's call was let in; 0 for none.
     pub(crate) trial: AtomicUsize,
     pub(crate) stride: Stride,
@@ -118,6 +120,19 @@ impl SlotCounts {
         Self {
             functions: (0..functions).map(|_| FunctionCounts::default()).collect(),
             ..Self::default()
+        }
+    }
+
+    /// Takes in what was counted of a sandbox's start in a slot of its own.
+    pub(crate) fn take_start(&self, start: &Self) {
+        self.timed_fuel.add(fuel_consumed(core::iter::once(start)));
+        self.start_us.add(start.start_us.get().saturating_add(start.timed_us.get()));
+        self.peak_memory.raise_to(start.peak_memory.get());
+        self.sandboxes.add(start.sandboxes.get());
+        for (function, counted) in self.functions.iter().zip(&start.functions) {
+            function.calls.add(counted.calls.get());
+            function.denials.add(counted.denials.get());
+            function.errors.add(counted.errors.get());
         }
     }
 

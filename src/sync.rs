@@ -9,7 +9,7 @@
 mod uses;
 
 pub(crate) use alloc::sync::{Arc, Weak};
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 pub(crate) use portable_atomic::AtomicU64;
 pub(crate) use spin::Once;
 pub(crate) use spin::mutex::{SpinMutex as TryMutex, SpinMutexGuard as TryGuard};
@@ -61,6 +61,17 @@ mod lock {
 }
 
 pub(crate) use lock::{Mutex, RwLock};
+
+/// How often somebody who waits for others to let go of something they hold for a moment tries again.
+pub(crate) const PATIENCE: usize = 10_000;
+
+/// Lets others run, where one waits for what they do.
+pub(crate) fn relax() {
+    #[cfg(feature = "std")]
+    std::thread::yield_now();
+    #[cfg(not(feature = "std"))]
+    core::hint::spin_loop();
+}
 
 /// A count that one writer at a time advances and anyone reads.
 ///

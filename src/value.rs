@@ -111,6 +111,20 @@ impl From<f64> for WasmValue {
     }
 }
 
+impl WasmValue {
+    /// Whether it is of the same type and has the same bits.
+    pub(crate) const fn is_same(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::I32(a), Self::I32(b)) => a == b,
+            (Self::I64(a), Self::I64(b)) => a == b,
+            (Self::F32(a), Self::F32(b)) => a.to_bits() == b.to_bits(),
+            (Self::F64(a), Self::F64(b)) => a.to_bits() == b.to_bits(),
+            (Self::ExternRef(a), Self::ExternRef(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
 /// The type of a parameter or result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ValueType {

@@ -16,8 +16,8 @@ use std::{
 };
 use wasm_runtime::{
     CallOptions, EmbeddedHost, Error, ErrorKind, Grant, HostCall, HostCost, HostError,
-    HostFunctionTable, PluginFunction, ResetPolicy, WasmInstanceConfig, WasmPluginCapabilities,
-    WasmPluginRegistry, WasmPluginState, WasmValue,
+    HostFunctionTable, PluginFunction, Progress, ResetPolicy, WasmInstanceConfig,
+    WasmPluginCapabilities, WasmPluginRegistry, WasmPluginState, WasmValue,
 };
 
 const THREADS: usize = 4;
@@ -437,4 +437,94 @@ fn every_call_is_counted_whichever_thread_makes_it() {
     assert_eq!(stats.host_calls, 1_000);
     assert!(stats.total_fuel_consumed >= one.total_fuel_consumed * 2_001);
     assert_eq!(registry.global_stats(), (stats.total_calls, stats.trap_count));
+}
+
+/// A module that says which version it is, in one of several places.
+fn version(number: usize) -> Vec<u8> {
+    let others: String =
+        (0..number % 3).map(|k| format!("(func (export \"a{k}\") (nop))")).collect();
+    wat::parse_str(format!(
+        r#"(module (memory 1) {others} (func (export "version") (result i32) (i32.const {number})))"#
+    ))
+    .unwrap()
+}
+
+/// A call of `version`, one way or another.
+fn ask(
+    way: u64,
+    registry: &WasmPluginRegistry,
+    function: &PluginFunction<(), i32>,
+) -> Result<usize, Error> {
+    let plugin = function.plugin();
+    let number = match way % 5 {
+        0 | 1 => function.call(())?,
+        2 => registry.call("plugin", "version", &[])?[0].as_i32().unwrap(),
+        3 => {
+            let mut call = plugin.start("version", &[])?;
+            loop {
+                if let Progress::Finished(results) = call.run(1)? {
+                    break results[0].as_i32().unwrap();
+                }
+            }
+        }
+        _ => plugin.lease()?.call("version", &[])?[0].as_i32().unwrap(),
+    };
+    Ok(usize::try_from(number).unwrap())
+}
+
+#[test]
+fn a_thousand_reloads_under_load_lose_no_call_and_none_answers_of_an_older_version() {
+    const RELOADS: usize = 1_000;
+    let registry = WasmPluginRegistry::new();
+    let config = || WasmInstanceConfig {
+        max_instances: u32::try_from(THREADS).unwrap(),
+        ..WasmInstanceConfig::default()
+    };
+    registry.load("plugin", &version(1), config()).unwrap();
+    let function = registry.get("plugin").unwrap().function::<(), i32>("version").unwrap();
+    let (latest, seen) = (AtomicUsize::new(1), Mutex::new(std::collections::BTreeSet::new()));
+    let calls = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (registry, latest, seen, calls) = (&registry, &latest, &seen, &calls);
+            let function = function.clone();
+            scope.spawn(move || {
+                let mut way = thread as u64;
+                let mut answers = std::collections::BTreeSet::new();
+                loop {
+                    let oldest = latest.load(Ordering::Acquire);
+                    way += 1;
+                    // As many calls as slots: none is refused, whatever is going on.
+                    let number = ask(way, registry, &function).unwrap();
+                    assert!(number >= oldest, "{number} after the reload to {oldest}");
+                    answers.insert(number);
+                    calls.fetch_add(1, Ordering::Relaxed);
+                    if oldest == RELOADS + 1 {
+                        break;
+                    }
+                }
+                seen.lock().unwrap().extend(answers);
+            });
+        }
+        for number in 2..=RELOADS + 1 {
+            registry.reload("plugin", &version(number), config()).unwrap();
+            latest.store(number, Ordering::Release);
+        }
+    });
+    let (seen, calls) = (seen.lock().unwrap().len(), calls.load(Ordering::Relaxed));
+    println!("{RELOADS} reloads, {calls} calls, answers of {seen} versions");
+    assert!(seen > RELOADS / 10, "answers of {seen} versions");
+    let stats = registry.get("plugin").unwrap().stats();
+    assert_eq!((stats.total_calls, stats.trap_count), (calls, 0));
+    assert_eq!(registry.usage().sandboxes as usize, registry_sandboxes(&registry));
+}
+
+/// The sandboxes of `plugin`, each leased once: there are no more than that.
+fn registry_sandboxes(registry: &WasmPluginRegistry) -> usize {
+    let before = registry.usage().sandboxes;
+    let plugin = registry.get("plugin").unwrap();
+    let leases: Vec<_> = (0..THREADS).map(|_| plugin.lease().unwrap()).collect();
+    assert_eq!(registry.usage().sandboxes, THREADS as u64, "no sandbox of an old version is left");
+    let _ = leases;
+    usize::try_from(before).unwrap()
 }

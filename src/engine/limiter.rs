@@ -57,6 +57,11 @@ impl Limiter {
         })
     }
 
+    /// Makes another slot the one where the peak is counted.
+    pub(super) fn move_to(&mut self, counts: Arc<SlotCounts>) {
+        self.counts = counts;
+    }
+
     /// From here on, growth is the guest's.
     pub(super) fn started(&mut self) {
         self.starting = false;

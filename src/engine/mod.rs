@@ -10,6 +10,7 @@ mod inspect;
 mod limiter;
 mod limits;
 mod link;
+mod memories;
 mod names;
 mod proposals;
 mod rewrite;

@@ -14,12 +14,17 @@ use super::{
     version::Version,
 };
 use crate::{
-    ResetPolicy, WasmValue, WasmValues, host::Host, ledger::Reached, pool::Versioned,
-    schedule::First, stats::SlotCounts, sync::Arc,
+    ResetPolicy, WasmValue, WasmValues,
+    host::Host,
+    ledger::Reached,
+    pool::Versioned,
+    schedule::First,
+    stats::SlotCounts,
+    sync::{Arc, Ordering},
 };
 use alloc::{boxed::Box, vec::Vec};
 use core::any::Any;
-use wasmi::{Extern, Func, Instance, Memory, Store, TypedFunc};
+use wasmi::{Extern, Func, Instance, Store, TypedFunc};
 
 /// One call in so many is timed as a whole, beginning with a sandbox's first.
 const TIMED_EVERY: u32 = 256;
@@ -31,7 +36,7 @@ const TIMED_EVERY: u32 = 256;
 pub(crate) struct Sandbox<H: Host> {
     pub(super) store: Store<StoreData<H>>,
     convention: Option<Convention>,
-    instance: Instance,
+    pub(super) instance: Instance,
     version: Version<H>,
     /// The exported functions, in the order of `code.functions()`.
     pub(super) functions: Vec<Func>,
@@ -79,6 +84,7 @@ impl<H: Host> Sandbox<H> {
             Limiter::new(&context.config, Arc::clone(counts), Arc::clone(&context.account))
                 .inspect_err(|reached| context.tell_quota(reached, None))?;
         counts.sandboxes.add(1);
+        counts.version.store(version.number, Ordering::Release);
         let data = StoreData::new(Arc::clone(context), Arc::clone(counts), limiter);
         let mut store = Store::new(&code.engine, data);
         store.limiter(|data| data);
@@ -111,6 +117,15 @@ impl<H: Host> Sandbox<H> {
             spent: 0,
             calls: 0,
         })
+    }
+
+    /// Moves it to a slot, which counts what its start has cost.
+    pub(crate) fn adopt(&mut self, counts: &Arc<SlotCounts>) {
+        let StoreData { call, limiter, .. } = self.store.data_mut();
+        counts.take_start(&call.counts);
+        counts.version.store(self.version.number, Ordering::Release);
+        call.move_to(Arc::clone(counts));
+        limiter.move_to(Arc::clone(counts));
     }
 
     /// Runs the start function as a call.
@@ -441,46 +456,6 @@ impl<H: Host> Sandbox<H> {
             values.push(placeholder(*ty)).map_err(|_| no_such_export())?;
         }
         Ok(function)
-    }
-
-    /// Reads an exported memory. `false` if the range is not inside; nothing if there is no such
-    /// memory.
-    pub(crate) fn read(&self, memory: &str, offset: u64, into: &mut [u8]) -> Option<bool> {
-        let memory = self.memory(memory)?;
-        let read = usize::try_from(offset).map(|at| memory.read(&self.store, at, into).is_ok());
-        Some(read.unwrap_or(false))
-    }
-
-    /// Writes an exported memory. Answers as [`read`](Self::read).
-    pub(crate) fn write(&mut self, memory: &str, offset: u64, bytes: &[u8]) -> Option<bool> {
-        let memory = self.memory(memory)?;
-        let written =
-            usize::try_from(offset).map(|at| memory.write(&mut self.store, at, bytes).is_ok());
-        Some(written.unwrap_or(false))
-    }
-
-    /// The size of an exported memory in bytes.
-    pub(crate) fn memory_bytes(&self, memory: &str) -> Option<u64> {
-        Some(self.memory(memory)?.data_size(&self.store) as u64)
-    }
-
-    /// Grows an exported memory and returns its former size in pages; `Some(None)` if a limit
-    /// forbids it.
-    pub(crate) fn grow(&mut self, memory: &str, pages: u64) -> Option<Option<u64>> {
-        let memory = self.memory(memory)?;
-        let grown = memory.grow(&mut self.store, pages).ok();
-        self.store.data_mut().caught.resume();
-        Some(grown)
-    }
-
-    /// The value of an exported global, if it is of a type that a host gets.
-    pub(crate) fn global(&self, name: &str) -> Option<WasmValue> {
-        let global = self.instance.get_global(&self.store, name)?;
-        lift(&self.store, &global.get(&self.store))
-    }
-
-    fn memory(&self, name: &str) -> Option<Memory> {
-        self.instance.get_export(&self.store, name).and_then(Extern::into_memory)
     }
 }
 

@@ -56,6 +56,12 @@ impl CallState {
         }
     }
 
+    /// Makes it the state of a sandbox in another slot.
+    pub(crate) fn move_to(&mut self, counts: Arc<SlotCounts>) {
+        self.cancel = Arc::clone(&counts.cancel);
+        self.counts = counts;
+    }
+
     /// Begins a call: forgets what the last one left.
     #[inline]
     pub(crate) fn begin(&mut self, tag: u64) {

@@ -11,13 +11,19 @@ use crate::{
 };
 
 impl<H: Host> WasmPluginInstance<H> {
-    /// Records that the plugin was loaded, and which of the functions it imports it may call.
+    /// Tells that the plugin was loaded.
     pub(crate) fn record_load(&self) {
+        self.record_version(AuditDecision::Load, fuel_consumed(self.pool.counts()));
+    }
+
+    /// Tells how the version that is called came to be, and records which of the functions it imports it
+    /// may call.
+    pub(super) fn record_version(&self, decision: AuditDecision, fuel: u64) {
         let Ok(Version { code, context, .. }) = self.version() else {
             return;
         };
         let hash = report::hex(context.hash.get(..8).unwrap_or_default());
-        context.tell(AuditDecision::Load, "", &hash, 0, fuel_consumed(self.pool.counts()));
+        context.tell(decision, "", &hash, 0, fuel);
         let imports = code.imports();
         for (function, is_imported) in self.table.iter().zip(imports) {
             if !is_imported || function.grant == Grant::Always {

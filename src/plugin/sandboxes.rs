@@ -24,9 +24,8 @@ impl<H: Host> Visit<'_, H> {
     /// The sandbox: a fresh one, if there is none that can be used.
     #[inline]
     pub(crate) fn sandbox(&mut self) -> Result<&mut Sandbox<H>, Error> {
-        let slot = self.held.slot();
         match self.held.sandbox() {
-            Some((sandbox, counts)) => self.plugin.callable(slot, sandbox, counts),
+            Some((sandbox, counts)) => self.plugin.callable(sandbox, counts),
             None => Err(self.plugin.busy()),
         }
     }
@@ -60,9 +59,8 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Makes the first sandbox of a plugin that is not ready yet.
     pub(super) fn make_first(&self) -> Result<(), Error> {
         let mut held = self.pool.hold().ok_or_else(|| self.busy())?;
-        let slot = held.slot();
         match held.sandbox() {
-            Some((sandbox, counts)) => self.callable(slot, sandbox, counts).map(|_| ()),
+            Some((sandbox, counts)) => self.callable(sandbox, counts).map(|_| ()),
             None => Err(self.busy()),
         }
     }
@@ -86,7 +84,6 @@ impl<H: Host> WasmPluginInstance<H> {
         let is_fresh = !self.is_callable(seat);
         if is_fresh {
             *seat = None;
-            self.pool.fills(slot);
             let version = self.version()?;
             let sandbox = Sandbox::instantiate(&version, counts).map_err(|failure| {
                 self.not_started(failure, &Evidence::default(), counts, &version)
@@ -176,21 +173,20 @@ impl<H: Host> WasmPluginInstance<H> {
         }
         match is_usable(sandbox) {
             true => Ok(()),
-            false => self.refill(slot, sandbox, counts),
+            false => self.refill(sandbox, counts),
         }
     }
 
     /// The sandbox of a slot that is held: a fresh one, if it cannot be used any more, or is of another
     /// version than the one that is called.
     #[inline]
-    fn callable<'s>(
+    pub(super) fn callable<'s>(
         &self,
-        slot: usize,
         sandbox: &'s mut Seat<Sandbox<H>>,
         counts: &Arc<SlotCounts>,
     ) -> Result<&'s mut Sandbox<H>, Error> {
         if !self.is_callable(sandbox) {
-            self.refill(slot, sandbox, counts)?;
+            self.refill(sandbox, counts)?;
         }
         sandbox.as_deref_mut().ok_or_else(|| self.busy())
     }
@@ -206,14 +202,8 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Makes a new sandbox in place of one that cannot be used, or of none.
     #[cold]
     #[inline(never)]
-    fn refill(
-        &self,
-        slot: usize,
-        place: &mut Seat<Sandbox<H>>,
-        counts: &Arc<SlotCounts>,
-    ) -> Result<(), Error> {
+    fn refill(&self, place: &mut Seat<Sandbox<H>>, counts: &Arc<SlotCounts>) -> Result<(), Error> {
         *place = None;
-        self.pool.fills(slot);
         let version = self.version()?;
         let sandbox = Sandbox::start(&version, counts).map_err(|(failure, evidence)| {
             self.not_started(failure, &evidence, counts, &version)
@@ -261,6 +251,8 @@ impl<H: Host> WasmPluginInstance<H> {
         }
         let code = self.current.write().code.take();
         drop(code);
+        let reloads = self.reloads.lock().take();
+        drop(reloads);
         self.pool.close();
         self.identity().tell(AuditDecision::Unload, "", "", 0, 0);
         log::debug!("plugin `{}` of tenant `{}` unloaded", self.name(), self.tenant());

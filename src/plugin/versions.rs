@@ -21,6 +21,8 @@ pub(super) struct Current<H: Host> {
     pub(super) code: Option<Arc<Code<H>>>,
     /// What puts it in quarantine, if anything does.
     pub(super) breaker: Option<Box<dyn Breaker>>,
+    /// Since when it is called, by the clock.
+    pub(super) since_us: Option<u64>,
 }
 
 /// What is known of the versions that somebody has asked about. It stays as long as the plugin, so that
@@ -33,6 +35,21 @@ pub(super) struct Known<H> {
 impl<H> Known<H> {
     pub(super) const fn new(context: Arc<PluginContext<H>>) -> Self {
         Self { context, next: Once::new() }
+    }
+
+    /// What is known already of a version that is `alike`.
+    pub(super) fn find(
+        &self,
+        alike: impl Fn(&Arc<PluginContext<H>>) -> bool,
+    ) -> Option<Arc<PluginContext<H>>> {
+        let mut known = Some(self);
+        while let Some(Self { context, next }) = known {
+            if alike(context) {
+                return Some(Arc::clone(context));
+            }
+            known = next.get().map(|next| &**next);
+        }
+        None
     }
 
     /// The same as `context`, kept.

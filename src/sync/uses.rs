@@ -18,6 +18,11 @@ impl Uses {
         self.0.fetch_add(2, Ordering::AcqRel) & 1 != 0
     }
 
+    /// A number that changes with each use that ends. It is the latest there is.
+    pub(crate) fn ended(&self) -> usize {
+        self.0.fetch_add(0, Ordering::AcqRel) & !1
+    }
+
     pub(crate) fn close(&self) {
         self.0.fetch_or(1, Ordering::AcqRel);
     }

@@ -19,6 +19,7 @@ mod observability;
 mod own_hosts;
 mod parallel;
 mod piecewise;
+mod reloading;
 mod scheduling;
 mod sizes;
 mod slices;

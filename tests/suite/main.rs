@@ -34,6 +34,7 @@ mod prometheus;
 mod quarantine;
 mod quotas;
 mod registry;
+mod reload;
 mod scheduler;
 mod search;
 mod stack;

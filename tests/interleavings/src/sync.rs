@@ -5,11 +5,14 @@ mod uses;
 
 pub(crate) use loom::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, Ordering, fence},
 };
 pub(crate) use uses::Uses;
 
-use core::ops::{Deref, DerefMut};
+use core::{
+    cell::Cell,
+    ops::{Deref, DerefMut},
+};
 use loom::{
     cell::{MutPtr, UnsafeCell},
     sync::atomic,
@@ -56,9 +59,32 @@ impl AtomicUsize {
         self.0.fetch_sub(n, order)
     }
 
+    pub(crate) fn fetch_and(&self, n: usize, order: Ordering) -> usize {
+        self.0.fetch_and(n, order)
+    }
+
     pub(crate) fn fetch_or(&self, n: usize, order: Ordering) -> usize {
         self.0.fetch_or(n, order)
     }
+}
+
+/// Who waits gives up after trying so often: each try is a step of the model. A model that shows that
+/// nobody is refused looks at [`has_given_up`].
+pub(crate) const PATIENCE: usize = 1;
+
+loom::thread_local! {
+    static WAITED: Cell<usize> = Cell::new(0);
+}
+
+/// Lets others run.
+pub(crate) fn relax() {
+    WAITED.with(|waited| waited.set(waited.get() + 1));
+    loom::thread::yield_now();
+}
+
+/// Whether this thread has waited as often as anyone does; forgotten once asked.
+pub(crate) fn has_given_up() -> bool {
+    WAITED.with(|waited| waited.replace(0)) >= PATIENCE
 }
 
 /// `spin`'s lock, with its orderings. The cell fails the model if two threads are in it at once, or

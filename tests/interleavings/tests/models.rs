@@ -35,6 +35,11 @@ models! {
     a_lease_given_back_to_a_plugin_that_is_unloaded >= 2_000
     two_leases_and_one_who_unloads >= 1_000
     callers_and_a_lease_of_a_plugin_that_stays >= 700
+    two_callers_and_one_who_reloads >= 30_000
+    a_caller_and_one_who_reloads >= 700
+    a_lease_a_caller_and_one_who_reloads >= 4_000
+    a_lease_and_one_who_reloads_and_unloads >= 1_500
+    one_who_is_told_of_a_reload >= 100_000
     the_token_of_a_call_and_the_next_caller >= 700
     the_token_of_a_lease_and_the_next_caller >= 1_000
     the_token_of_a_lease_that_never_calls >= 500

@@ -3,7 +3,7 @@
 use super::{Arc, Note};
 use crate::{
     cancel::{CancelCell, CancelToken},
-    pool::Pool,
+    pool::{Pool, Versioned},
 };
 use loom::thread;
 
@@ -16,7 +16,15 @@ struct Counts {
 }
 
 /// Sandboxes need nothing here.
-type Slots = Pool<(), Counts>;
+struct Nothing;
+
+impl Versioned for Nothing {
+    fn version(&self) -> usize {
+        1
+    }
+}
+
+type Slots = Pool<Nothing, Counts>;
 
 struct Plugin {
     slots: Slots,
@@ -28,7 +36,7 @@ struct Plugin {
 
 impl Plugin {
     fn new(slots: usize) -> Arc<Self> {
-        let slots = Slots::new(slots, Counts::default);
+        let slots = Slots::new(slots, 1, Counts::default);
         Arc::new(Self { slots, cancelled: Note::default(), seen: Note::default() })
     }
 

@@ -1,9 +1,9 @@
-//! A pool: callers, leases, and one who unloads.
+//! A pool: callers, leases, and one who reloads or unloads.
 
 use super::{Arc, Note};
 use crate::{
-    pool::{Pool, Seat},
-    sync::{AtomicUsize, Ordering},
+    pool::{Pool, Seat, Versioned},
+    sync::{AtomicUsize, Ordering, has_given_up},
 };
 use loom::thread;
 
@@ -12,18 +12,42 @@ use loom::thread;
 struct Tally {
     made: Note,
     alive: Note,
+    /// How many of the first version are there.
+    old: Note,
 }
+
+const FIRST: usize = 1;
+const SECOND: usize = 2;
+/// In the place of a version, once the plugin is unloaded.
+const NONE: usize = 0;
 
 /// In a sandbox's place.
 struct Payload {
+    version: usize,
     tally: Arc<Tally>,
     /// A step in which another thread may come.
     calls: AtomicUsize,
 }
 
+impl Payload {
+    fn new(version: usize, tally: &Arc<Tally>) -> Box<Self> {
+        tally.made.add(1);
+        tally.alive.add(1);
+        tally.old.add(usize::from(version == FIRST));
+        Box::new(Self { version, tally: Arc::clone(tally), calls: AtomicUsize::new(0) })
+    }
+}
+
+impl Versioned for Payload {
+    fn version(&self) -> usize {
+        self.version
+    }
+}
+
 impl Drop for Payload {
     fn drop(&mut self) {
         self.tally.alive.subtract(1);
+        self.tally.old.subtract(usize::from(self.version == FIRST));
     }
 }
 
@@ -31,14 +55,39 @@ impl Drop for Payload {
 struct Plugin {
     pool: Pool<Payload, Note>,
     tally: Arc<Tally>,
+    /// The version of which sandboxes are made.
+    current: AtomicUsize,
+    /// Whether a reload has returned, for those who are told.
+    reloaded: AtomicUsize,
     /// Whether a lease is about to be given back.
     returning: Note,
 }
 
 impl Plugin {
     fn new(slots: usize) -> Arc<Self> {
-        let pool = Pool::new(slots, Note::default);
-        Arc::new(Self { pool, tally: Arc::default(), returning: Note::default() })
+        Arc::new(Self {
+            pool: Pool::new(slots, FIRST, Note::default),
+            tally: Arc::default(),
+            current: AtomicUsize::new(FIRST),
+            reloaded: AtomicUsize::new(0),
+            returning: Note::default(),
+        })
+    }
+
+    /// Unloads it, as the library does.
+    fn unload(&self) {
+        self.current.store(NONE, Ordering::Release);
+        self.pool.close();
+    }
+
+    /// Reloads it, as the library does.
+    fn reload(&self) {
+        let draft = Payload::new(SECOND, &self.tally);
+        self.current.store(SECOND, Ordering::Release);
+        self.pool.call_version(SECOND, usize::MAX);
+        self.pool.offer(draft, |_, _| ());
+        self.pool.sweep();
+        self.reloaded.store(1, Ordering::Release);
     }
 
     /// A call, in a sandbox that is made if there is none; alone in its slot. Returns whether it got one.
@@ -47,8 +96,39 @@ impl Plugin {
             return false;
         };
         let (seat, holders) = held.sandbox().expect("a slot that is held has a seat");
+        self.make_callable(seat);
         self.work(seat, holders);
         true
+    }
+
+    /// A call that is told of a reload that has returned before, and runs in no older version.
+    fn call_late(&self) {
+        let oldest = match self.reloaded.load(Ordering::Acquire) {
+            0 => FIRST,
+            _ => SECOND,
+        };
+        if let Some(mut held) = self.pool.hold() {
+            let (seat, _) = held.sandbox().expect("a slot that is held has a seat");
+            self.make_callable(seat);
+            assert!(seat.as_ref().is_some_and(|payload| payload.version >= oldest));
+        }
+    }
+
+    /// A call of one of no more callers than there are slots: it runs, if it has the patience.
+    fn call_that_is_not_refused(&self) {
+        has_given_up();
+        assert!(self.call() || has_given_up(), "as many slots as callers");
+    }
+
+    fn make_callable(&self, seat: &mut Seat<Payload>) {
+        let version = self.pool.version();
+        if seat.as_ref().is_none_or(|payload| payload.version != version) {
+            *seat = None;
+            *seat = match self.current.load(Ordering::Acquire) {
+                NONE => None,
+                version => Some(Payload::new(version, &self.tally)),
+            };
+        }
     }
 
     /// The same in a sandbox that is taken out.
@@ -63,6 +143,7 @@ impl Plugin {
         };
         let (slot, mut seat) = self.pool.take_out(held);
         let holders = self.pool.counts_of(slot).expect("the slot is there");
+        self.make_callable(&mut seat);
         self.work(&mut seat, holders);
         end(&mut seat);
         self.returning.add(1);
@@ -72,12 +153,9 @@ impl Plugin {
 
     fn work(&self, seat: &mut Seat<Payload>, holders: &Note) {
         assert_eq!(holders.add(1), 0, "nobody else is in the slot");
-        let payload = seat.get_or_insert_with(|| {
-            self.tally.made.add(1);
-            self.tally.alive.add(1);
-            Box::new(Payload { tally: Arc::clone(&self.tally), calls: AtomicUsize::new(0) })
-        });
-        payload.calls.fetch_add(1, Ordering::Relaxed);
+        if let Some(payload) = seat {
+            payload.calls.fetch_add(1, Ordering::Relaxed);
+        }
         holders.subtract(1);
     }
 
@@ -87,6 +165,13 @@ impl Plugin {
         assert_eq!(self.tally.alive.get(), 0, "no sandbox is kept");
         assert!(self.call(), "no slot is lost");
         assert_eq!(self.tally.alive.get(), 0, "nor made to stay");
+    }
+
+    /// After the last use: nothing is in use, and of the old version nothing is left.
+    fn is_reloaded(&self) {
+        assert!(!self.pool.is_in_use());
+        assert_eq!(self.tally.old.get(), 0, "no old sandbox is kept");
+        assert!(self.call(), "no slot is lost");
     }
 }
 
@@ -104,7 +189,7 @@ pub fn two_callers_and_one_who_unloads() {
             plugin.call();
         })
     });
-    plugin.pool.close();
+    plugin.unload();
     for caller in callers {
         caller.join().unwrap();
     }
@@ -120,7 +205,7 @@ pub fn a_lease_a_caller_and_one_who_unloads() {
     let caller = spawn(&plugin, |plugin| {
         plugin.call();
     });
-    plugin.pool.close();
+    plugin.unload();
     lease.join().unwrap();
     caller.join().unwrap();
     plugin.is_gone();
@@ -138,7 +223,7 @@ pub fn a_lease_given_back_to_a_plugin_that_is_unloaded() {
         assert!(is_in_use || plugin.returning.get() > 0, "a lease is a use");
         plugin.call();
     });
-    let closer = spawn(&plugin, |plugin| plugin.pool.close());
+    let closer = spawn(&plugin, |plugin| plugin.unload());
     plugin.returning.add(1);
     plugin.pool.put_back(slot, seat);
     caller.join().unwrap();
@@ -156,7 +241,7 @@ pub fn two_leases_and_one_who_unloads() {
     let other = spawn(&plugin, |plugin| {
         plugin.lease_that(|seat| *seat = None);
     });
-    plugin.pool.close();
+    plugin.unload();
     lease.join().unwrap();
     other.join().unwrap();
     plugin.is_gone();
@@ -180,4 +265,72 @@ pub fn callers_and_a_lease_of_a_plugin_that_stays() {
     assert!((1..=2).contains(&tally.made.get()), "one for each slot");
     drop(plugin);
     assert_eq!(tally.alive.get(), 0);
+}
+
+/// Two callers on two slots and one who reloads: each gets a slot, and nothing old is left.
+pub fn two_callers_and_one_who_reloads() {
+    let plugin = Plugin::new(2);
+    let callers = [(); 2].map(|()| spawn(&plugin, Plugin::call_that_is_not_refused));
+    plugin.reload();
+    for caller in callers {
+        caller.join().unwrap();
+    }
+    plugin.is_reloaded();
+}
+
+/// One caller with two calls on one slot and one who reloads: no call is refused.
+pub fn a_caller_and_one_who_reloads() {
+    let plugin = Plugin::new(1);
+    assert!(plugin.call());
+    let caller = spawn(&plugin, |plugin| {
+        plugin.call_that_is_not_refused();
+        plugin.call_that_is_not_refused();
+    });
+    plugin.reload();
+    caller.join().unwrap();
+    plugin.is_reloaded();
+}
+
+/// A lease that was there before, a caller, and one who reloads, on two slots.
+pub fn a_lease_a_caller_and_one_who_reloads() {
+    let plugin = Plugin::new(2);
+    let held = plugin.pool.hold().expect("the slot is free");
+    let (slot, mut seat) = plugin.pool.take_out(held);
+    plugin.make_callable(&mut seat);
+    let caller = spawn(&plugin, Plugin::call_that_is_not_refused);
+    let reloader = spawn(&plugin, Plugin::reload);
+    assert_eq!(seat.as_ref().map(|payload| payload.version), Some(FIRST), "it stays");
+    plugin.pool.put_back(slot, seat);
+    caller.join().unwrap();
+    reloader.join().unwrap();
+    plugin.is_reloaded();
+}
+
+/// A lease and a caller on one slot, and one who reloads and then unloads.
+pub fn a_lease_and_one_who_reloads_and_unloads() {
+    let plugin = Plugin::new(1);
+    let lease = spawn(&plugin, |plugin| {
+        plugin.lease();
+    });
+    plugin.reload();
+    plugin.unload();
+    lease.join().unwrap();
+    plugin.is_gone();
+}
+
+/// A caller and one who is told of a reload, on two slots that have old sandboxes.
+pub fn one_who_is_told_of_a_reload() {
+    let plugin = Plugin::new(2);
+    assert!(plugin.call());
+    let caller = spawn(&plugin, |plugin| {
+        plugin.call();
+    });
+    let told = spawn(&plugin, |plugin| {
+        plugin.call_late();
+        plugin.call_late();
+    });
+    plugin.reload();
+    caller.join().unwrap();
+    told.join().unwrap();
+    plugin.is_reloaded();
 }
