@@ -14,8 +14,10 @@ pub(crate) const QUARANTINED: usize = 4;
 pub(crate) const FAILING: usize = 8;
 /// The last call that ended had trapped or was stopped, and none has begun since.
 pub(crate) const TRAPPED: usize = 16;
-/// Fuel is rationed beyond the limit of each call: by a budget, or by a rate.
-pub(crate) const RATIONED: usize = 32;
+/// The version that is called has a fuel budget.
+pub(crate) const BUDGETED: usize = 32;
+/// The tenant's fuel has a rate.
+pub(crate) const RATED: usize = 128;
 /// Another version is being made.
 pub(crate) const RELOADING: usize = 64;
 

@@ -202,7 +202,7 @@ impl<H: Host> Frame<H> {
                 // Another plugin that waits for it pays for it, and waits no longer than for the call.
                 let limits = match sandbox.is_nested() {
                     true => self.plan.limits,
-                    false => *sandbox.version().limits(),
+                    false => sandbox.version().limits,
                 };
                 sandbox.begin_task(&limits, self.plan.can_pause);
                 (self.phase, self.task) = (Phase::Starting, Some(task));
@@ -407,7 +407,7 @@ impl<H: Host> Frame<H> {
                 (Err(failure), Phase::Starting) => {
                     let limits = match sandbox.is_nested() {
                         true => &plan.limits,
-                        false => sandbox.version().limits(),
+                        false => &sandbox.version().limits,
                     };
                     plugin.stopped("", failure, &without_deadline(limits), sandbox);
                 }

@@ -4,6 +4,7 @@ use crate::{
     CallOptions, Error, ErrorKind, PluginLease, WasmPluginInstance,
     engine::{ExportedFunction, Params, Results, Sandbox, Version},
     host::Host,
+    pool::Versioned,
     report,
     sync::{Arc, AtomicUsize, Ordering},
 };
@@ -153,7 +154,7 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     /// Which of the exports it is, in the version of a sandbox.
     #[inline]
     fn index_in(&self, sandbox: &Sandbox<H>) -> Result<usize, Error> {
-        match self.place.get(sandbox.version().number) {
+        match self.place.get(Versioned::version(sandbox)) {
             Some(index) => Ok(index),
             None => self.look_up(sandbox),
         }
@@ -162,7 +163,7 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
     #[cold]
     #[inline(never)]
     fn look_up(&self, sandbox: &Sandbox<H>) -> Result<usize, Error> {
-        let Version { number, context, .. } = sandbox.version();
+        let Version { number, context, .. } = &**sandbox.version();
         let found = context.export(&self.name);
         let index = self.plugin.typed_index::<P, R>(&self.name, found)?;
         self.place.set(*number, index);

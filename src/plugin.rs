@@ -16,17 +16,15 @@ use self::versions::{Current, FIRST, Known};
 use crate::{
     AuditLevel, AuditLog, CallOptions, Error, ErrorKind, PluginLease, WasmInstanceConfig,
     WasmPluginState, WasmValue, WasmValues,
-    condition::{Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
-    engine::{Code, Evidence, Failure, Sandbox},
+    condition::{BUDGETED, Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
+    engine::{Code, Evidence, Failure, Sandbox, Version},
     host::{Host, HostFunctions, PluginContext},
     ledger::{Account, Resource},
     origin::Origin,
     pool::Pool,
-    quarantine::QuarantinePolicy,
     report,
-    schedule::Timer,
     stats::SlotCounts,
-    sync::{Arc, AtomicU64, HighWater, Mutex, Once, Ordering, RwLock},
+    sync::{Arc, AtomicU64, HighWater, Mutex, Once, Ordering},
     value::filled,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -41,7 +39,7 @@ use core::any::Any;
 pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     known: Known<H>,
     table: Arc<HostFunctions<H>>,
-    current: RwLock<Current<H>>,
+    current: Mutex<Current<H>>,
     pool: Pool<Sandbox<H>, SlotCounts>,
     condition: Condition,
     /// What is left of the fuel over all calls.
@@ -67,8 +65,9 @@ impl<H: Host> WasmPluginInstance<H> {
             Self::check(name, wasm, &config, origin).map_err(|error| error.in_plugin(name))?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        let breaker = config.quarantine.map(QuarantinePolicy::breaker);
         let budget = config.fuel_budget.unwrap_or(u64::MAX);
+        let condition = Condition::new();
+        condition.hold(BUDGETED, config.fuel_budget.is_some());
         let context = Arc::new(PluginContext {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name: name.into(),
@@ -87,13 +86,10 @@ impl<H: Host> WasmPluginInstance<H> {
             known: Known::new(Arc::clone(&context)),
             table: Arc::clone(&origin.table),
             pool: Pool::new(slots, FIRST, || SlotCounts::new(origin.table.len())),
-            condition: Condition::new(),
-            current: RwLock::new(Current {
-                number: FIRST,
+            condition,
+            current: Mutex::new(Current {
+                version: Some(Arc::new(Version::new(FIRST, Arc::new(code), Arc::clone(&context)))),
                 context,
-                code: Some(Arc::new(code)),
-                breaker,
-                since_us: origin.clock.as_deref().map(Timer::now_us),
             }),
             budget: AtomicU64::new(budget),
             told_execution_us: HighWater::default(),

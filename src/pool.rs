@@ -42,6 +42,13 @@ pub(crate) struct Pool<S, C> {
     sweeping: AtomicUsize,
 }
 
+/// What somebody who looks for a free slot has seen.
+struct Waiting {
+    tries: usize,
+    /// How many uses of all slots had ended.
+    ended: usize,
+}
+
 /// Where one sandbox is, or was, or will be.
 pub(crate) struct Slot<S, C> {
     place: TryMutex<Place<S>>,
@@ -112,26 +119,29 @@ impl<S: Versioned, C> Pool<S, C> {
     /// unless a trap emptied it.
     #[inline]
     pub(crate) fn hold(&self) -> Option<Held<'_, S, C>> {
-        self.try_hold().or_else(|| self.hold_if_any())
-    }
-
-    /// Tries again until all slots were in use at one and the same time. It is not so where a use has
-    /// ended meanwhile, or where somebody who sweeps has a slot for a moment.
-    #[cold]
-    #[inline(never)]
-    fn hold_if_any(&self) -> Option<Held<'_, S, C>> {
-        for _ in 0..PATIENCE {
-            let before = self.ended_uses();
+        let mut waiting = Waiting { tries: 0, ended: 0 };
+        loop {
             let held = self.try_hold();
-            // A sweep that was over before has ended a use.
-            fence(Ordering::SeqCst);
-            let is_swept = self.sweeping.fetch_add(0, Ordering::AcqRel) > 0;
-            if held.is_some() || !is_swept && self.ended_uses() == before {
+            if held.is_some() || !self.is_one_free(&mut waiting) {
                 return held;
             }
-            relax();
         }
-        None
+    }
+
+    /// After no slot was found, whether to try again: until all were in use at one and the same time. It
+    /// is not so where a use has ended meanwhile, or where somebody who sweeps has a slot for a moment.
+    #[cold]
+    #[inline(never)]
+    fn is_one_free(&self, waiting: &mut Waiting) -> bool {
+        fence(Ordering::SeqCst);
+        let is_swept = self.sweeping.fetch_add(0, Ordering::AcqRel) > 0;
+        // A sweep that was over before has ended a use.
+        let ended = self.ended_uses();
+        let has_changed = core::mem::replace(&mut waiting.ended, ended) != ended;
+        let is_first = waiting.tries == 0;
+        waiting.tries = waiting.tries.saturating_add(1);
+        relax();
+        waiting.tries <= PATIENCE && (is_first || is_swept || has_changed)
     }
 
     fn ended_uses(&self) -> usize {

@@ -172,6 +172,9 @@ pub(crate) enum Change<'a> {
     Left,
     /// None: the breaker is closed by hand.
     Revive,
+    /// None: another version is about to be called. From here on, nothing that happens in this one changes
+    /// anything.
+    Retire,
 }
 
 /// What came of it.
@@ -198,6 +201,9 @@ impl Breaker for Guarded {
         change: Change<'_>,
     ) -> Changed {
         let mut state = self.state.lock();
+        if state.is_retired {
+            return Changed::Nothing;
+        }
         let number = trial.load(Ordering::Relaxed);
         let (changed, number) = match change {
             Change::Begin if state.is_trial(number) => (Changed::Nothing, number),
@@ -216,6 +222,10 @@ impl Breaker for Guarded {
                 (Changed::Nothing, 0)
             }
             Change::Revive if state.close() => (Changed::Closed, number),
+            Change::Retire => {
+                *state = State { is_retired: true, ..State::default() };
+                (Changed::Nothing, 0)
+            }
             Change::WentWell | Change::Failed(..) | Change::Revive => (Changed::Nothing, number),
         };
         trial.store(number, Ordering::Relaxed);
@@ -252,6 +262,8 @@ struct State {
     trials: usize,
     reason: &'static str,
     function: Box<str>,
+    /// Whether its plugin has another by now.
+    is_retired: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

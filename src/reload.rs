@@ -106,7 +106,7 @@ pub struct VersionRecord {
     pub change: VersionChange,
     /// The SHA-256 of the module that came, or was to come.
     pub module_hash: [u8; 32],
-    /// When, by the registry's clock in microseconds; nothing without a clock.
+    /// When, by the registry's clock in microseconds; nothing without a clock, and for the load.
     pub at_us: Option<u64>,
     /// How many calls of the version before were cancelled because they went on for too long.
     pub cancelled_calls: usize,

@@ -27,6 +27,10 @@ mod lock {
     pub(crate) struct Mutex<T>(StdMutex<T>);
 
     impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(StdMutex::new(value))
+        }
+
         #[inline]
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap_or_else(PoisonError::into_inner)

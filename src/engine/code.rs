@@ -26,8 +26,6 @@ pub(crate) struct Code<H: Host> {
     pub(super) module: Module,
     pub(super) has_start: bool,
     care: Care,
-    /// What a call may use that nothing narrows.
-    full_limits: CallLimits,
     functions: Arc<[ExportedFunction]>,
     linked: Linked<H>,
 }
@@ -73,7 +71,6 @@ impl<H: Host> Code<H> {
             module,
             has_start: shape.start.is_some(),
             care: shape.care,
-            full_limits: limits(config, &CallOptions::default(), &shape.care),
             functions: exported_functions(&shape).into(),
             linked,
         })
@@ -81,13 +78,9 @@ impl<H: Host> Code<H> {
 
     /// What a call that the host makes, and does not pause, may use.
     pub(crate) fn limits(&self, config: &WasmInstanceConfig, options: &CallOptions) -> CallLimits {
-        limits(config, options, &self.care)
-    }
-
-    /// The same where no option narrows it.
-    #[inline]
-    pub(crate) const fn full_limits(&self) -> &CallLimits {
-        &self.full_limits
+        let limits = CallLimits::new(config, options);
+        let is_short = limits.timeout_us == 0 && limits.fuel <= MAX_WHOLE_FUEL;
+        CallLimits { whole: is_short && !self.care.leaks_stack, ..limits }
     }
 
     /// Whether a host call in it can be suspended and gone on with.
@@ -118,13 +111,6 @@ impl<H: Host> Code<H> {
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
         self.functions.binary_search_by(|function| (*function.name).cmp(name)).ok()
     }
-}
-
-#[inline(never)]
-fn limits(config: &WasmInstanceConfig, options: &CallOptions, care: &Care) -> CallLimits {
-    let limits = CallLimits::new(config, options);
-    let is_short = limits.timeout_us == 0 && limits.fuel <= MAX_WHOLE_FUEL;
-    CallLimits { whole: is_short && !care.leaks_stack, ..limits }
 }
 
 /// Checks every function, whatever the configuration compiles when.

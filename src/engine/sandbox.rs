@@ -37,7 +37,9 @@ pub(crate) struct Sandbox<H: Host> {
     pub(super) store: Store<StoreData<H>>,
     convention: Option<Convention>,
     pub(super) instance: Instance,
-    version: Version<H>,
+    version: Arc<Version<H>>,
+    /// The number of the version.
+    number: usize,
     /// The exported functions, in the order of `code.functions()`.
     pub(super) functions: Vec<Func>,
     /// The typed form of each exported function, made on first use: a `TypedFunc` of some type. Empty
@@ -56,14 +58,14 @@ pub(crate) struct Sandbox<H: Host> {
 impl<H: Host> Versioned for Sandbox<H> {
     #[inline]
     fn version(&self) -> usize {
-        self.version.number
+        self.number
     }
 }
 
 impl<H: Host> Sandbox<H> {
     /// Makes an instance and runs its start function, under a call's limits.
     pub(crate) fn start(
-        version: &Version<H>,
+        version: &Arc<Version<H>>,
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, (Failure, Box<Evidence>)> {
         let mut sandbox =
@@ -76,10 +78,10 @@ impl<H: Host> Sandbox<H> {
 
     /// Makes an instance, whose start function is still to run.
     pub(crate) fn instantiate(
-        version: &Version<H>,
+        version: &Arc<Version<H>>,
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
-        let Version { code, context, .. } = version;
+        let Version { code, context, .. } = &**version;
         let limiter =
             Limiter::new(&context.config, Arc::clone(counts), Arc::clone(&context.account))
                 .inspect_err(|reached| context.tell_quota(reached, None))?;
@@ -109,7 +111,8 @@ impl<H: Host> Sandbox<H> {
             convention: None,
             typed: Vec::new(),
             functions,
-            version: version.clone(),
+            version: Arc::clone(version),
+            number: version.number,
             instance,
             store,
             midway: false,
@@ -123,7 +126,7 @@ impl<H: Host> Sandbox<H> {
     pub(crate) fn adopt(&mut self, counts: &Arc<SlotCounts>) {
         let StoreData { call, limiter, .. } = self.store.data_mut();
         counts.take_start(&call.counts);
-        counts.version.store(self.version.number, Ordering::Release);
+        counts.version.store(self.number, Ordering::Release);
         call.move_to(Arc::clone(counts));
         limiter.move_to(Arc::clone(counts));
     }
@@ -134,7 +137,7 @@ impl<H: Host> Sandbox<H> {
             return Ok(());
         };
         self.check_rate()?;
-        let limits = *self.version.limits();
+        let limits = self.version.limits;
         let cancel = Arc::clone(&self.store.data().call.counts.cancel);
         cancel.begin();
         self.begin(&limits);
@@ -202,7 +205,7 @@ impl<H: Host> Sandbox<H> {
 
     /// The version of the plugin that it runs.
     #[inline]
-    pub(crate) const fn version(&self) -> &Version<H> {
+    pub(crate) fn version(&self) -> &Arc<Version<H>> {
         &self.version
     }
 

@@ -40,8 +40,8 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
     let counts = SlotCounts::new(table.len());
     // As after many quick looks: the slices are as long as the limits say.
     (0..10).for_each(|_| counts.stride.adapt(0, 0, u64::MAX));
-    let version = Version { number: 1, code, context };
-    Sandbox::start(&version, &Arc::new(counts)).unwrap()
+    let version = Version::new(1, code, context);
+    Sandbox::start(&Arc::new(version), &Arc::new(counts)).unwrap()
 }
 
 fn call(

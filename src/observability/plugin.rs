@@ -171,7 +171,7 @@ impl<H: Host> WasmObservabilityPlugin<H> {
         if input.len() > MAX_RECORD_BYTES {
             return Err(Loss::TooLong);
         }
-        let limits = *sandbox.version().limits();
+        let limits = sandbox.version().limits;
         let result = plugin.spend_limits(function, &limits, sandbox, |sandbox, limits| {
             sandbox.call_bytes(index, input, limits, take)
         });

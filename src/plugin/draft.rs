@@ -16,7 +16,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Makes a sandbox of a version, and hands it the state, if there is one.
     pub(super) fn draft(
         &self,
-        version: &Version<H>,
+        version: &Arc<Version<H>>,
         state: Option<&[u8]>,
     ) -> Result<Sandbox<H>, Error> {
         let counts = Arc::new(SlotCounts::new(self.table.len()));
@@ -81,7 +81,7 @@ impl<H: Host> WasmPluginInstance<H> {
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Error> {
         let context = Arc::clone(&draft.version().context);
-        let full = *draft.version().limits();
+        let full = draft.version().limits;
         let result = match context.take_fuel(full.fuel) {
             Ok(fuel) => {
                 let result = call(draft, &CallLimits { fuel, ..full });

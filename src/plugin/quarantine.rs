@@ -1,6 +1,6 @@
 //! How the calls of a plugin put it in quarantine, and out again.
 
-use super::{WasmPluginInstance, versions::Current};
+use super::WasmPluginInstance;
 use crate::{
     AuditDecision, Error, ErrorKind, Quarantine, TrapCode, WasmValue, WasmValues,
     condition::{FAILING, NOT_READY, QUARANTINED},
@@ -18,12 +18,12 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Returns why the plugin is in quarantine, and until when; nothing if it is not.
     pub fn quarantine(&self) -> Option<Quarantine> {
         let now_us = self.now_us();
-        self.current.read().breaker.as_ref()?.status(now_us)
+        self.try_version()?.breaker.as_ref()?.status(now_us)
     }
 
     /// Ends the quarantine, and forgets the failures that led to it; returns whether there was one.
     pub fn revive(&self) -> bool {
-        self.change(self.pool.version(), &AtomicUsize::new(0), Change::Revive) == Changed::Closed
+        self.change_current(&AtomicUsize::new(0), Change::Revive) == Changed::Closed
     }
 
     /// Calls a function by name, as [`call`](Self::call) does; returns `fallback` at once if the plugin
@@ -59,22 +59,23 @@ impl<H: Host> WasmPluginInstance<H> {
     #[cold]
     pub(super) fn refused_in_quarantine(&self) -> Error {
         let now_us = self.now_us();
-        let words = self.current.read().breaker.as_ref().map(|breaker| breaker.words(now_us));
-        Error::guest(ErrorKind::Quarantined, words.unwrap_or_default()).in_plugin(self.name())
+        let version = self.try_version();
+        let breaker = version.as_ref().and_then(|version| version.breaker.as_ref());
+        let words = breaker.map(|breaker| breaker.words(now_us)).unwrap_or_default();
+        Error::guest(ErrorKind::Quarantined, words).in_plugin(self.name())
     }
 
     /// Whether a call in the slot of `counts` may run although the plugin is in quarantine: if it is
     /// the trial, or becomes it.
     pub(super) fn is_let_in(&self, counts: &SlotCounts) -> bool {
-        self.change(self.pool.version(), &counts.trial, Change::Begin) != Changed::Refused
+        self.change_current(&counts.trial, Change::Begin) != Changed::Refused
     }
 
     /// Takes in that a call in a sandbox went well.
     #[inline]
     pub(crate) fn went_well(&self, sandbox: &Sandbox<H>) {
         if self.condition.has(QUARANTINED | FAILING) {
-            let version = sandbox.version().number;
-            self.change(version, &sandbox.counts().trial, Change::WentWell);
+            self.change(sandbox.version(), &sandbox.counts().trial, Change::WentWell);
         }
     }
 
@@ -88,7 +89,7 @@ impl<H: Host> WasmPluginInstance<H> {
         version: &Version<H>,
         counts: &SlotCounts,
     ) {
-        let change = match (failure, own_doing(failure, limits, version.limits())) {
+        let change = match (failure, own_doing(failure, limits, &version.limits)) {
             // While it is being loaded, a failure is the load's.
             _ if self.condition.has(NOT_READY) => return,
             // It has run to its end.
@@ -96,29 +97,35 @@ impl<H: Host> WasmPluginInstance<H> {
             (_, Some(reason)) => Change::Failed(function, reason),
             (_, None) => return,
         };
-        self.change(version.number, &counts.trial, change);
+        self.change(version, &counts.trial, change);
     }
 
     /// Takes in that the slot of `counts` is left.
     #[inline]
     pub(super) fn leave(&self, counts: &SlotCounts) {
         if self.condition.has(QUARANTINED) {
-            self.change(self.pool.version(), &counts.trial, Change::Left);
+            self.change_current(&counts.trial, Change::Left);
+        }
+    }
+
+    /// Takes in what happened to a call in the version that is called.
+    #[cold]
+    #[inline(never)]
+    fn change_current(&self, trial: &AtomicUsize, change: Change<'_>) -> Changed {
+        match self.try_version() {
+            Some(version) => self.change(&version, trial, change),
+            None => Changed::Nothing,
         }
     }
 
     /// Takes in what happened to a call in a version.
     #[cold]
     #[inline(never)]
-    fn change(&self, version: usize, trial: &AtomicUsize, change: Change<'_>) -> Changed {
-        let now_us = self.now_us();
-        let changed = match &*self.current.read() {
-            Current { number, breaker: Some(breaker), .. } if *number == version => {
-                breaker.change(&self.condition, now_us, trial, change)
-            }
-            // What is left of an older version says nothing about this one.
-            _ => return Changed::Nothing,
+    fn change(&self, version: &Version<H>, trial: &AtomicUsize, change: Change<'_>) -> Changed {
+        let Some(breaker) = &version.breaker else {
+            return Changed::Nothing;
         };
+        let changed = breaker.change(&self.condition, self.now_us(), trial, change);
         let (decision, function, resource) = match (changed, change) {
             (Changed::Opened, Change::Failed(function, reason)) => {
                 (AuditDecision::Quarantine, function, reason)

@@ -19,9 +19,10 @@ impl<H: Host> WasmPluginInstance<H> {
     /// Tells how the version that is called came to be, and records which of the functions it imports it
     /// may call.
     pub(super) fn record_version(&self, decision: AuditDecision, fuel: u64) {
-        let Ok(Version { code, context, .. }) = self.version() else {
+        let Ok(version) = self.version() else {
             return;
         };
+        let Version { code, context, .. } = &*version;
         let hash = report::hex(context.hash.get(..8).unwrap_or_default());
         context.tell(decision, "", &hash, 0, fuel);
         let imports = code.imports();

@@ -9,14 +9,14 @@ use super::{WasmPluginInstance, compile, versions::Current};
 use crate::{
     AuditDecision, Error, ErrorKind, ReloadOptions, StateHandover, VersionChange, VersionRecord,
     WasmInstanceConfig,
-    condition::{FAILING, QUARANTINED, RELOADING, TRAPPED, UNLOADED},
+    condition::{BUDGETED, RELOADING, TRAPPED, UNLOADED},
     engine::{Code, Sandbox, Version},
     host::{Host, PluginContext},
     pool::Held,
-    quarantine::QuarantinePolicy,
+    quarantine::Change,
     report,
     stats::SlotCounts,
-    sync::{Arc, Once, Ordering, relax},
+    sync::{Arc, AtomicUsize, Once, Ordering, relax},
 };
 use alloc::{boxed::Box, collections::VecDeque, format, string::ToString, vec::Vec};
 
@@ -39,7 +39,7 @@ struct Previous<H: Host> {
 }
 
 /// What a change of version needs and how it is done.
-struct Change<'a, H: Host> {
+struct Replacement<'a, H: Host> {
     code: Arc<Code<H>>,
     context: Arc<PluginContext<H>>,
     /// What it is handed instead of what the version before saves.
@@ -93,7 +93,7 @@ impl<H: Host> WasmPluginInstance<H> {
             let what = "no version is kept that it could be rolled back to";
             Error::host(ErrorKind::NotFound, what).in_plugin(self.name())
         })?;
-        let changed = self.change_version(Change {
+        let changed = self.change_version(Replacement {
             code: Arc::clone(&previous.code),
             context: Arc::clone(&previous.context),
             state: previous.state.as_deref(),
@@ -127,7 +127,7 @@ impl<H: Host> WasmPluginInstance<H> {
         let hash = report::check_hash(wasm, &config).map_err(named)?;
         let code = compile(wasm, &config, &self.table, &self.identity().audit).map_err(named)?;
         let context = self.context_of(hash, config, &code);
-        self.change_version(Change { code: Arc::new(code), context, state: None, options })
+        self.change_version(Replacement { code: Arc::new(code), context, state: None, options })
     }
 
     fn check_reload(
@@ -174,10 +174,10 @@ impl<H: Host> WasmPluginInstance<H> {
         let previous = self.with_reloads(|reloads| {
             reloads.previous.as_ref().map(|previous| Arc::clone(&previous.context))
         });
-        let alike =
-            |context: &Arc<PluginContext<H>>| context.hash == hash && context.config == config;
+        let alike = |context: &PluginContext<H>| context.hash == hash && context.config == config;
         let mut known = previous.into_iter().chain([self.context()]);
-        if let Some(known) = known.find(alike).or_else(|| self.known.find(alike)) {
+        let known = known.find(|context| alike(context));
+        if let Some(known) = known.or_else(|| self.known.find(&alike)) {
             return known;
         }
         let identity = self.identity();
@@ -198,11 +198,11 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Makes and tries the version, and then lets it take over.
-    fn change_version(&self, change: Change<'_, H>) -> Result<Changed<H>, Error> {
-        let Change { code, context, state, options } = change;
+    fn change_version(&self, replacement: Replacement<'_, H>) -> Result<Changed<H>, Error> {
+        let Replacement { code, context, state, options } = replacement;
         // Only whoever has the turn changes it.
         let number = self.pool.version().saturating_add(1);
-        let version = Version { number, code, context };
+        let version = Arc::new(Version::new(number, code, context));
         let mut handover = self.save_state(&version.context, options)?;
         let saved = handover.as_mut().map(|(_, saved)| core::mem::take(saved));
         let given = state.or(saved.as_deref());
@@ -221,8 +221,7 @@ impl<H: Host> WasmPluginInstance<H> {
         }
         self.pool.sweep();
         let cancelled_calls = self.drain(options.drain_ms);
-        let Current { code, context, .. } = replaced;
-        let code = code.ok_or_else(|| self.gone())?;
+        let (code, context) = (Arc::clone(&replaced.code), Arc::clone(&replaced.context));
         let replaced = Previous { code, context, state: saved };
         Ok(Changed { replaced, cancelled_calls })
     }
@@ -284,31 +283,34 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// Lets a version take over; returns the one before.
-    fn replace_version(&self, version: Version<H>) -> Result<Current<H>, Error> {
-        let Version { number, code, context } = version;
-        let config = &context.config;
+    fn replace_version(&self, version: Arc<Version<H>>) -> Result<Arc<Version<H>>, Error> {
+        let number = version.number;
+        let context = Arc::clone(&version.context);
+        let config = &version.context.config;
         let len = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
-        let budget = config.fuel_budget.unwrap_or(u64::MAX);
-        let breaker = config.quarantine.map(QuarantinePolicy::breaker);
-        let next = Current { number, code: Some(code), breaker, since_us: self.now_us(), context };
-        let mut current = self.current.write();
-        if current.code.is_none() {
+        let budget = config.fuel_budget;
+        let next = Current { version: Some(version), context };
+        let mut current = self.current.lock();
+        if current.version.is_none() {
             drop(current);
             return Err(self.gone());
         }
-        let replaced = core::mem::replace(&mut *current, next);
-        // Under the lock, so that whoever changes the breaker, or makes a sandbox, sees all of it.
-        self.pool.call_version(number, len);
+        // Before the new version is there, so that what the old one's breaker does ends here.
+        let unused = AtomicUsize::new(0);
+        if let Some(breaker) = current.version.as_ref().and_then(|old| old.breaker.as_ref()) {
+            breaker.change(&self.condition, None, &unused, Change::Retire);
+        }
         for counts in self.pool.counts() {
             counts.trial.store(0, Ordering::Relaxed);
         }
-        for bit in [QUARANTINED, FAILING, TRAPPED] {
-            self.condition.hold(bit, false);
-        }
-        self.budget.store(budget, Ordering::Relaxed);
+        self.condition.hold(TRAPPED, false);
+        let replaced = core::mem::replace(&mut *current, next);
+        // Under the lock, so that whoever makes a sandbox of the new version finds it called.
+        self.pool.call_version(number, len);
+        self.condition.hold(BUDGETED, budget.is_some());
+        self.budget.store(budget.unwrap_or(u64::MAX), Ordering::Relaxed);
         drop(current);
-        self.note_rate();
-        Ok(replaced)
+        replaced.version.ok_or_else(|| self.gone())
     }
 
     /// Waits until the calls of older versions have ended, and cancels those that have not in time;
@@ -401,11 +403,11 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// What there is to remember of a plugin whose version has never changed.
     fn loaded(&self) -> Reloads<H> {
-        let current = self.current.read();
+        let current = self.current.lock();
         let record = VersionRecord {
             change: VersionChange::Load,
             module_hash: current.context.hash,
-            at_us: current.since_us,
+            at_us: None,
             cancelled_calls: 0,
             failure: None,
         };

@@ -8,7 +8,7 @@ use crate::{
     engine::{Evidence, Failure, Sandbox, Version},
     host::Host,
     ledger::Resource,
-    pool::{Held, Seat},
+    pool::{Held, Seat, Versioned},
     stats::SlotCounts,
     sync::Arc,
 };
@@ -195,7 +195,7 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline]
     fn is_callable(&self, sandbox: &Seat<Sandbox<H>>) -> bool {
         sandbox.as_ref().is_some_and(|sandbox| {
-            sandbox.is_usable() && sandbox.version().number == self.pool.version()
+            sandbox.is_usable() && Versioned::version(&**sandbox) == self.pool.version()
         })
     }
 
@@ -222,7 +222,7 @@ impl<H: Host> WasmPluginInstance<H> {
         version: &Version<H>,
     ) -> Error {
         self.record_failure("", evidence.fuel, &failure, None);
-        self.went_wrong("", &failure, version.limits(), version, counts);
+        self.went_wrong("", &failure, &version.limits, version, counts);
         self.failed("", failure, &CallOptions::default(), evidence, &version.context)
     }
 
@@ -237,7 +237,7 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline(never)]
     fn discard(&self, sandbox: &mut Seat<Sandbox<H>>) {
         let trapped = |sandbox: Box<Sandbox<H>>| {
-            !sandbox.is_usable() && sandbox.version().number == self.pool.version()
+            !sandbox.is_usable() && Versioned::version(&*sandbox) == self.pool.version()
         };
         if sandbox.take().is_some_and(trapped) {
             self.condition.hold(TRAPPED, true);
@@ -249,8 +249,8 @@ impl<H: Host> WasmPluginInstance<H> {
         if !self.condition.hold(UNLOADED, true) {
             self.identity().account.give(Resource::Plugins, 1);
         }
-        let code = self.current.write().code.take();
-        drop(code);
+        let version = self.current.lock().version.take();
+        drop(version);
         let reloads = self.reloads.lock().take();
         drop(reloads);
         self.pool.close();

@@ -3,7 +3,7 @@
 use super::WasmPluginInstance;
 use crate::{
     CallOptions, Error, TrapCode,
-    condition::{RATIONED, TRAPPED},
+    condition::{BUDGETED, RATED, TRAPPED},
     engine::{CallLimits, Failure, Sandbox, Version},
     host::{Host, PluginContext},
     sync::Ordering,
@@ -30,7 +30,7 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        let limits = *sandbox.version().limits();
+        let limits = sandbox.version().limits;
         match self.spend_limits(function, &limits, sandbox, call) {
             Ok(value) => Ok(value),
             Err(failure) => Err(self.ended(function, failure, &CallOptions::default(), sandbox)),
@@ -46,7 +46,7 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        let Version { code, context, .. } = sandbox.version();
+        let Version { code, context, .. } = &**sandbox.version();
         let narrowed = code.limits(&context.config, options);
         match self.spend_limits(function, &narrowed, sandbox, call) {
             Ok(value) => Ok(value),
@@ -63,14 +63,14 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox: &mut Sandbox<H>,
         call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let special = self.condition.which(TRAPPED | RATIONED);
+        let special = self.condition.which(TRAPPED | BUDGETED | RATED);
         let mut reserved = None;
         let limits = match special {
             0 => limits,
             _ => self.begin_special(limits, special, &mut reserved, &sandbox.version().context)?,
         };
         let result = call(sandbox, limits);
-        if special & RATIONED != 0 {
+        if special & (BUDGETED | RATED) != 0 {
             let unused = limits.fuel.saturating_sub(sandbox.spent());
             self.give_back(unused, &sandbox.version().context);
         }
@@ -93,7 +93,7 @@ impl<H: Host> WasmPluginInstance<H> {
         context: &PluginContext<H>,
     ) -> Result<&'l CallLimits, Failure> {
         self.forget_trap();
-        if special & RATIONED == 0 {
+        if special & (BUDGETED | RATED) == 0 {
             return Ok(limits);
         }
         let fuel = self.take_fuel(limits.fuel, context)?;
@@ -105,18 +105,14 @@ impl<H: Host> WasmPluginInstance<H> {
         self.condition.hold(TRAPPED, false);
     }
 
-    /// Takes in whether fuel is rationed now.
+    /// Takes in whether the tenant's fuel has a rate now.
     pub(crate) fn note_rate(&self) {
-        let is_rationed = || {
-            let context = self.context();
-            let config = &context.config;
-            config.fuel_budget.is_some() || config.enable_fuel && context.account.is_rated()
-        };
-        let mut noted = !is_rationed();
+        let account = &self.identity().account;
+        let mut noted = !account.is_rated();
         // Again if it has changed: whoever changed it may have noted it before.
-        while noted != is_rationed() {
-            noted = is_rationed();
-            self.condition.hold(RATIONED, noted);
+        while noted != account.is_rated() {
+            noted = account.is_rated();
+            self.condition.hold(RATED, noted);
         }
     }
 

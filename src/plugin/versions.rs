@@ -3,9 +3,8 @@
 use super::WasmPluginInstance;
 use crate::{
     Error, ValueType, WasmInstanceConfig, WasmPluginCapabilities,
-    engine::{Code, Version},
+    engine::Version,
     host::{Host, PluginContext},
-    quarantine::Breaker,
     sync::{Arc, Once},
 };
 use alloc::boxed::Box;
@@ -15,33 +14,76 @@ pub(super) const FIRST: usize = 1;
 
 /// The version that is called.
 pub(super) struct Current<H: Host> {
-    pub(super) number: usize,
     pub(super) context: Arc<PluginContext<H>>,
-    /// The compiled module; gone when unloaded. Sandboxes hold it too.
-    pub(super) code: Option<Arc<Code<H>>>,
-    /// What puts it in quarantine, if anything does.
-    pub(super) breaker: Option<Box<dyn Breaker>>,
-    /// Since when it is called, by the clock.
-    pub(super) since_us: Option<u64>,
+    /// Gone when unloaded. Sandboxes hold it too.
+    pub(super) version: Option<Arc<Version<H>>>,
+}
+
+impl<H: Host> Current<H> {
+    /// The number of the version; 0, which none has, if there is none any more.
+    pub(super) fn number(&self) -> usize {
+        self.version.as_ref().map_or(0, |version| version.number)
+    }
 }
 
 /// What is known of the versions that somebody has asked about. It stays as long as the plugin, so that
 /// whoever asked may keep what was answered.
 pub(super) struct Known<H> {
+    /// That of the first version.
     pub(super) context: Arc<PluginContext<H>>,
+    /// Behind a pointer, so that it is linked only where somebody asks.
+    others: Once<Box<dyn Others<H>>>,
+}
+
+/// What is known of further versions.
+trait Others<H>: Send + Sync {
+    fn find(&self, alike: Alike<'_, H>) -> Option<Arc<PluginContext<H>>>;
+
+    /// The same as `context`, kept.
+    fn keep(&self, context: &Arc<PluginContext<H>>) -> &PluginContext<H>;
+}
+
+/// Says whether two versions have the same to tell.
+type Alike<'a, H> = &'a dyn Fn(&PluginContext<H>) -> bool;
+
+/// One further version, and those that were asked about later.
+struct Other<H> {
+    context: Arc<PluginContext<H>>,
     next: Once<Box<Self>>,
 }
 
 impl<H> Known<H> {
     pub(super) const fn new(context: Arc<PluginContext<H>>) -> Self {
-        Self { context, next: Once::new() }
+        Self { context, others: Once::new() }
+    }
+}
+
+impl<H: Host> Known<H> {
+    /// What is known already of a version that is `alike`.
+    pub(super) fn find(&self, alike: Alike<'_, H>) -> Option<Arc<PluginContext<H>>> {
+        match alike(&self.context) {
+            true => Some(Arc::clone(&self.context)),
+            false => self.others.get()?.find(alike),
+        }
     }
 
-    /// What is known already of a version that is `alike`.
-    pub(super) fn find(
-        &self,
-        alike: impl Fn(&Arc<PluginContext<H>>) -> bool,
-    ) -> Option<Arc<PluginContext<H>>> {
+    /// The same as `context`, kept.
+    fn keep(&self, context: &Arc<PluginContext<H>>) -> &PluginContext<H> {
+        if Arc::ptr_eq(&self.context, context) {
+            return &self.context;
+        }
+        self.others.call_once(|| Box::new(Other::new(context))).keep(context)
+    }
+}
+
+impl<H> Other<H> {
+    fn new(context: &Arc<PluginContext<H>>) -> Self {
+        Self { context: Arc::clone(context), next: Once::new() }
+    }
+}
+
+impl<H: Host> Others<H> for Other<H> {
+    fn find(&self, alike: Alike<'_, H>) -> Option<Arc<PluginContext<H>>> {
         let mut known = Some(self);
         while let Some(Self { context, next }) = known {
             if alike(context) {
@@ -52,11 +94,10 @@ impl<H> Known<H> {
         None
     }
 
-    /// The same as `context`, kept.
     fn keep(&self, context: &Arc<PluginContext<H>>) -> &PluginContext<H> {
         let mut known = self;
         while !Arc::ptr_eq(&known.context, context) {
-            known = known.next.call_once(|| Box::new(Self::new(Arc::clone(context))));
+            known = known.next.call_once(|| Box::new(Self::new(context)));
         }
         &known.context
     }
@@ -76,13 +117,13 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// What is known of the version that is called.
     pub(crate) fn context(&self) -> Arc<PluginContext<H>> {
-        Arc::clone(&self.current.read().context)
+        self.current_context().1
     }
 
     /// The number of the version that is called, and what is known of it.
     pub(crate) fn current_context(&self) -> (usize, Arc<PluginContext<H>>) {
-        let current = self.current.read();
-        (current.number, Arc::clone(&current.context))
+        let current = self.current.lock();
+        (current.number(), Arc::clone(&current.context))
     }
 
     /// The same, for as long as the plugin is there.
@@ -91,10 +132,14 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 
     /// The version that is called.
-    pub(super) fn version(&self) -> Result<Version<H>, Error> {
-        let current = self.current.read();
-        let code = current.code.clone().ok_or_else(|| self.gone())?;
-        Ok(Version { number: current.number, code, context: Arc::clone(&current.context) })
+    pub(super) fn version(&self) -> Result<Arc<Version<H>>, Error> {
+        self.try_version().ok_or_else(|| self.gone())
+    }
+
+    /// The version that is called; nothing once it is unloaded.
+    #[inline(never)]
+    pub(super) fn try_version(&self) -> Option<Arc<Version<H>>> {
+        self.current.lock().version.clone()
     }
 
     /// Returns what the plugin may do, in the version that is called now.
@@ -127,12 +172,12 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 }
 
-impl<H> Drop for Known<H> {
+impl<H> Drop for Other<H> {
     fn drop(&mut self) {
         // One after the other: each drops none but itself.
         let mut next = take(&mut self.next);
-        while let Some(mut known) = next {
-            next = take(&mut known.next);
+        while let Some(mut other) = next {
+            next = take(&mut other.next);
         }
     }
 }

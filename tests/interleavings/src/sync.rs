@@ -70,7 +70,7 @@ impl AtomicUsize {
 
 /// Who waits gives up after trying so often: each try is a step of the model. A model that shows that
 /// nobody is refused looks at [`has_given_up`].
-pub(crate) const PATIENCE: usize = 1;
+pub(crate) const PATIENCE: usize = 2;
 
 loom::thread_local! {
     static WAITED: Cell<usize> = Cell::new(0);
@@ -84,7 +84,7 @@ pub(crate) fn relax() {
 
 /// Whether this thread has waited as often as anyone does; forgotten once asked.
 pub(crate) fn has_given_up() -> bool {
-    WAITED.with(|waited| waited.replace(0)) >= PATIENCE
+    WAITED.with(|waited| waited.replace(0)) > PATIENCE
 }
 
 /// `spin`'s lock, with its orderings. The cell fails the model if two threads are in it at once, or
