@@ -409,11 +409,16 @@ impl<H: Host> Frame<H> {
                         true => &plan.limits,
                         false => &sandbox.version().limits,
                     };
-                    plugin.stopped("", failure, &without_deadline(limits), sandbox);
+                    plugin.stopped("", failure, Some(&without_deadline(limits)), sandbox);
                 }
                 (Err(failure), _) => {
                     let function = sandbox.version().context.export_name(plan.index);
-                    plugin.stopped(function, failure, &without_deadline(&plan.limits), sandbox);
+                    plugin.stopped(
+                        function,
+                        failure,
+                        Some(&without_deadline(&plan.limits)),
+                        sandbox,
+                    );
                 }
             }
             Ok(())

@@ -42,13 +42,6 @@ pub(crate) struct Pool<S, C> {
     sweeping: AtomicUsize,
 }
 
-/// What somebody who looks for a free slot has seen.
-struct Waiting {
-    tries: usize,
-    /// How many uses of all slots had ended.
-    ended: usize,
-}
-
 /// Where one sandbox is, or was, or will be.
 pub(crate) struct Slot<S, C> {
     place: TryMutex<Place<S>>,
@@ -119,29 +112,29 @@ impl<S: Versioned, C> Pool<S, C> {
     /// unless a trap emptied it.
     #[inline]
     pub(crate) fn hold(&self) -> Option<Held<'_, S, C>> {
-        let mut waiting = Waiting { tries: 0, ended: 0 };
+        let (mut tries, mut ended) = (0_usize, 0);
         loop {
             let held = self.try_hold();
-            if held.is_some() || !self.is_one_free(&mut waiting) {
+            if held.is_some() {
                 return held;
             }
+            ended = self.look_again(tries, ended)?;
+            tries = tries.saturating_add(1);
         }
     }
 
-    /// After no slot was found, whether to try again: until all were in use at one and the same time. It
-    /// is not so where a use has ended meanwhile, or where somebody who sweeps has a slot for a moment.
+    /// After no slot was found for so many times, returns how many uses have ended if that may be so by
+    /// chance: until all were in use at one and the same time. They were not if a use has `ended` since
+    /// the time before, or if somebody who sweeps has a slot for a moment.
     #[cold]
     #[inline(never)]
-    fn is_one_free(&self, waiting: &mut Waiting) -> bool {
+    fn look_again(&self, tries: usize, ended: usize) -> Option<usize> {
         fence(Ordering::SeqCst);
         let is_swept = self.sweeping.fetch_add(0, Ordering::AcqRel) > 0;
         // A sweep that was over before has ended a use.
-        let ended = self.ended_uses();
-        let has_changed = core::mem::replace(&mut waiting.ended, ended) != ended;
-        let is_first = waiting.tries == 0;
-        waiting.tries = waiting.tries.saturating_add(1);
+        let now = self.ended_uses();
         relax();
-        waiting.tries <= PATIENCE && (is_first || is_swept || has_changed)
+        (tries < PATIENCE && (tries == 0 || is_swept || now != ended)).then_some(now)
     }
 
     fn ended_uses(&self) -> usize {

@@ -15,6 +15,9 @@ pub(crate) struct CallLimits {
     pub(crate) whole: bool,
 }
 
+/// What a call may use, where that is less than the whole.
+pub(crate) type Narrowed<'a> = Option<&'a CallLimits>;
+
 impl CallLimits {
     /// Whether a call that ran out of time had as much of it as `full` says.
     pub(crate) fn has_timeout_of(&self, full: &Self) -> bool {

@@ -29,7 +29,7 @@ pub(crate) use self::{
     convention::{Bytes, Input},
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},
-    limits::CallLimits,
+    limits::{CallLimits, Narrowed},
     link::HostBody,
     run::Stop,
     sandbox::Sandbox,

@@ -5,7 +5,7 @@ use super::{
     convention::{Convention, Input},
     failure::{BadAnswer, Evidence, Failure, setup_failure},
     limiter::Limiter,
-    limits::CallLimits,
+    limits::Narrowed,
     rewrite::START_EXPORT,
     run::{Untyped, run_typed, run_untyped},
     signature::{Params, Results},
@@ -40,7 +40,9 @@ pub(crate) struct Sandbox<H: Host> {
     version: Arc<Version<H>>,
     /// The number of the version.
     number: usize,
-    /// The exported functions, in the order of `code.functions()`.
+    outlasts_calls: bool,
+    exports: Arc<[ExportedFunction]>,
+    /// The exported functions, in the order of `exports`.
     pub(super) functions: Vec<Func>,
     /// The typed form of each exported function, made on first use: a `TypedFunc` of some type. Empty
     /// before that.
@@ -112,7 +114,9 @@ impl<H: Host> Sandbox<H> {
             typed: Vec::new(),
             functions,
             version: Arc::clone(version),
+            exports: Arc::clone(code.functions()),
             number: version.number,
+            outlasts_calls: context.config.reset == ResetPolicy::OnTrap,
             instance,
             store,
             midway: false,
@@ -137,10 +141,9 @@ impl<H: Host> Sandbox<H> {
             return Ok(());
         };
         self.check_rate()?;
-        let limits = self.version.limits;
         let cancel = Arc::clone(&self.store.data().call.counts.cancel);
         cancel.begin();
-        self.begin(&limits);
+        self.begin(None);
         let result =
             run_untyped(&mut self.store, Untyped { function, args: &[], results: &mut [] });
         self.end_outlined();
@@ -191,7 +194,7 @@ impl<H: Host> Sandbox<H> {
     /// Whether it stays when a call has ended well.
     #[inline]
     pub(crate) fn outlasts_calls(&self) -> bool {
-        self.version.context.config.reset == ResetPolicy::OnTrap
+        self.outlasts_calls
     }
 
     /// Whether further calls may run in it.
@@ -213,13 +216,13 @@ impl<H: Host> Sandbox<H> {
     #[inline]
     pub(crate) fn find(&mut self, name: &str) -> Option<usize> {
         if self.export(self.last_found).is_none_or(|function| *function.name != *name) {
-            self.last_found = self.code().find(name)?;
+            self.last_found = self.version.code.find(name)?;
         }
         Some(self.last_found)
     }
 
     pub(crate) fn export(&self, index: usize) -> Option<&ExportedFunction> {
-        self.code().functions().get(index)
+        self.exports.get(index)
     }
 
     /// The fuel that the last call spent.
@@ -250,7 +253,7 @@ impl<H: Host> Sandbox<H> {
         index: usize,
         args: &[WasmValue],
         results: &mut WasmValues,
-        limits: &CallLimits,
+        limits: Narrowed<'_>,
     ) -> Result<(), Failure> {
         self.in_call(limits, |sandbox| sandbox.run_values(index, args, results))
     }
@@ -261,7 +264,7 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         index: usize,
         params: P,
-        limits: &CallLimits,
+        limits: Narrowed<'_>,
     ) -> Result<R, Failure> {
         self.in_call(limits, |sandbox| {
             let function = sandbox.resolve::<P, R>(index)?;
@@ -274,7 +277,7 @@ impl<H: Host> Sandbox<H> {
         &mut self,
         index: usize,
         input: &(impl Input + ?Sized),
-        limits: &CallLimits,
+        limits: Narrowed<'_>,
         take: impl FnOnce(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.in_call(limits, |sandbox| {
@@ -288,7 +291,7 @@ impl<H: Host> Sandbox<H> {
     #[inline]
     fn in_call<T>(
         &mut self,
-        limits: &CallLimits,
+        limits: Narrowed<'_>,
         body: impl FnOnce(&mut Self) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.store.data().call.counts.cancel.begin();
@@ -336,7 +339,8 @@ impl<H: Host> Sandbox<H> {
     }
 
     #[inline(always)]
-    pub(super) fn begin(&mut self, limits: &CallLimits) {
+    pub(super) fn begin(&mut self, narrowed: Narrowed<'_>) {
+        let limits = narrowed.unwrap_or(&self.version.limits);
         self.midway = true;
         let StoreData { context, call, .. } = self.store.data_mut();
         call.begin(limits.tag);
@@ -454,7 +458,7 @@ impl<H: Host> Sandbox<H> {
         for arg in args {
             values.push(lower(&mut self.store, *arg)?).map_err(|_| no_such_export())?;
         }
-        let types = self.code().functions().get(index).map_or(&[][..], |f| &f.results);
+        let types = self.exports.get(index).map_or(&[][..], |f| &f.results);
         for ty in types {
             values.push(placeholder(*ty)).map_err(|_| no_such_export())?;
         }

@@ -110,7 +110,7 @@ impl<H: Host> Sandbox<H> {
 
     /// Begins a call that a task runs, under limits.
     pub(crate) fn begin_task(&mut self, limits: &CallLimits, can_pause: bool) {
-        self.begin(limits);
+        self.begin(Some(limits));
         let can_suspend = self.code().can_suspend();
         let call = &mut self.store.data_mut().call;
         // It is always one that can be gone on with: it may have to pause, or its caller.

@@ -171,8 +171,7 @@ impl<H: Host> WasmObservabilityPlugin<H> {
         if input.len() > MAX_RECORD_BYTES {
             return Err(Loss::TooLong);
         }
-        let limits = sandbox.version().limits;
-        let result = plugin.spend_limits(function, &limits, sandbox, |sandbox, limits| {
+        let result = plugin.spend_limits(function, None, sandbox, |sandbox, limits| {
             sandbox.call_bytes(index, input, limits, take)
         });
         result.map_err(|failure| lost(plugin, sandbox, function, failure))

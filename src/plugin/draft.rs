@@ -3,7 +3,7 @@
 use super::WasmPluginInstance;
 use crate::{
     CallOptions, Error, ErrorKind, Probe, WasmValue,
-    engine::{CallLimits, Failure, Sandbox, Version},
+    engine::{CallLimits, Failure, Narrowed, Sandbox, Version},
     host::Host,
     report,
     stats::SlotCounts,
@@ -78,13 +78,13 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         draft: &mut Sandbox<H>,
         function: &str,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
+        call: impl FnOnce(&mut Sandbox<H>, Narrowed<'_>) -> Result<T, Failure>,
     ) -> Result<T, Error> {
         let context = Arc::clone(&draft.version().context);
         let full = draft.version().limits;
         let result = match context.take_fuel(full.fuel) {
             Ok(fuel) => {
-                let result = call(draft, &CallLimits { fuel, ..full });
+                let result = call(draft, Some(&CallLimits { fuel, ..full }));
                 context.give_fuel(fuel.saturating_sub(draft.spent()));
                 result
             }

@@ -35,7 +35,7 @@ impl<H: Host> Drop for Visit<'_, H> {
     #[inline]
     fn drop(&mut self) {
         if let Some((sandbox, _)) = self.held.sandbox()
-            && !self.plugin.keeps(sandbox)
+            && !WasmPluginInstance::keeps(sandbox)
         {
             self.plugin.discard(sandbox);
         }
@@ -124,7 +124,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Puts a leased sandbox back, if there is one and it can be used again.
     pub(crate) fn put_back(&self, slot: usize, mut sandbox: Seat<Sandbox<H>>) {
-        if !self.keeps(&sandbox) {
+        if !Self::keeps(&sandbox) {
             self.discard(&mut sandbox);
         }
         // A token of a call that never came.
@@ -226,11 +226,11 @@ impl<H: Host> WasmPluginInstance<H> {
         self.failed("", failure, &CallOptions::default(), evidence, &version.context)
     }
 
-    /// Whether a sandbox that was used may be used again.
+    /// Whether a sandbox that was used may be used again, in its version.
     #[inline]
-    fn keeps(&self, sandbox: &Seat<Sandbox<H>>) -> bool {
-        self.is_callable(sandbox)
-            && sandbox.as_ref().is_some_and(|sandbox| sandbox.outlasts_calls())
+    fn keeps(sandbox: &Seat<Sandbox<H>>) -> bool {
+        // If another version is called by now, the pool lets go of it when its slot is left.
+        sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable() && sandbox.outlasts_calls())
     }
 
     #[cold]

@@ -4,7 +4,7 @@ use super::WasmPluginInstance;
 use crate::{
     CallOptions, Error, TrapCode,
     condition::{BUDGETED, RATED, TRAPPED},
-    engine::{CallLimits, Failure, Sandbox, Version},
+    engine::{CallLimits, Failure, Narrowed, Sandbox, Version},
     host::{Host, PluginContext},
     sync::Ordering,
 };
@@ -28,10 +28,9 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         function: &str,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
+        call: impl FnOnce(&mut Sandbox<H>, Narrowed<'_>) -> Result<T, Failure>,
     ) -> Result<T, Error> {
-        let limits = sandbox.version().limits;
-        match self.spend_limits(function, &limits, sandbox, call) {
+        match self.spend_limits(function, None, sandbox, call) {
             Ok(value) => Ok(value),
             Err(failure) => Err(self.ended(function, failure, &CallOptions::default(), sandbox)),
         }
@@ -44,60 +43,69 @@ impl<H: Host> WasmPluginInstance<H> {
         function: &str,
         options: &CallOptions,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
+        call: impl FnOnce(&mut Sandbox<H>, Narrowed<'_>) -> Result<T, Failure>,
     ) -> Result<T, Error> {
         let Version { code, context, .. } = &**sandbox.version();
         let narrowed = code.limits(&context.config, options);
-        match self.spend_limits(function, &narrowed, sandbox, call) {
+        match self.spend_limits(function, Some(&narrowed), sandbox, call) {
             Ok(value) => Ok(value),
             Err(failure) => Err(self.ended(function, failure, options, sandbox)),
         }
     }
 
-    /// Runs `call` on as much of `limits` as the fuel budget and the fuel rate allow.
+    /// Runs `call` on as much of what it may use as the fuel budget and the fuel rate allow.
     #[inline]
     pub(crate) fn spend_limits<T>(
         &self,
         function: &str,
-        limits: &CallLimits,
+        narrowed: Narrowed<'_>,
         sandbox: &mut Sandbox<H>,
-        call: impl FnOnce(&mut Sandbox<H>, &CallLimits) -> Result<T, Failure>,
+        call: impl FnOnce(&mut Sandbox<H>, Narrowed<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let special = self.condition.which(TRAPPED | BUDGETED | RATED);
         let mut reserved = None;
-        let limits = match special {
-            0 => limits,
-            _ => self.begin_special(limits, special, &mut reserved, &sandbox.version().context)?,
+        let narrowed = match special {
+            0 => narrowed,
+            _ => self.begin_special(narrowed, special, &mut reserved, sandbox.version())?,
         };
-        let result = call(sandbox, limits);
+        let result = call(sandbox, narrowed);
         if special & (BUDGETED | RATED) != 0 {
-            let unused = limits.fuel.saturating_sub(sandbox.spent());
-            self.give_back(unused, &sandbox.version().context);
+            self.end_special(narrowed, sandbox);
         }
         match &result {
             Ok(_) => self.went_well(sandbox),
-            Err(failure) => self.stopped(function, failure, limits, sandbox),
+            Err(failure) => self.stopped(function, failure, narrowed, sandbox),
         }
         result
     }
 
-    /// Begins a call that follows one that trapped, or whose fuel is rationed; puts what it may use in
-    /// `reserved` if that is less than `limits`.
+    /// Begins a call that follows one that trapped, or whose fuel is rationed; puts what it may use then in
+    /// `reserved`.
     #[cold]
     #[inline(never)]
     fn begin_special<'l>(
         &self,
-        limits: &'l CallLimits,
+        narrowed: Narrowed<'l>,
         special: usize,
         reserved: &'l mut Option<CallLimits>,
-        context: &PluginContext<H>,
-    ) -> Result<&'l CallLimits, Failure> {
+        version: &Version<H>,
+    ) -> Result<Narrowed<'l>, Failure> {
         self.forget_trap();
         if special & (BUDGETED | RATED) == 0 {
-            return Ok(limits);
+            return Ok(narrowed);
         }
-        let fuel = self.take_fuel(limits.fuel, context)?;
-        Ok(reserved.insert(CallLimits { fuel, ..*limits }))
+        let limits = narrowed.unwrap_or(&version.limits);
+        let fuel = self.take_fuel(limits.fuel, &version.context)?;
+        Ok(Some(reserved.insert(CallLimits { fuel, ..*limits })))
+    }
+
+    /// Gives back what a call has not used.
+    #[cold]
+    #[inline(never)]
+    fn end_special(&self, narrowed: Narrowed<'_>, sandbox: &Sandbox<H>) {
+        let Version { limits, context, .. } = &**sandbox.version();
+        let taken = narrowed.unwrap_or(limits).fuel;
+        self.give_back(taken.saturating_sub(sandbox.spent()), context);
     }
 
     /// Says that a call begins: the last one that ended is no longer what there is to tell.
@@ -116,13 +124,13 @@ impl<H: Host> WasmPluginInstance<H> {
         }
     }
 
-    /// Takes in how a call in a sandbox failed, which could use `limits`.
+    /// Takes in how a call in a sandbox failed.
     #[cold]
     pub(crate) fn stopped(
         &self,
         function: &str,
         failure: &Failure,
-        limits: &CallLimits,
+        narrowed: Narrowed<'_>,
         sandbox: &Sandbox<H>,
     ) {
         let recorded = sandbox.is_nested().then(|| sandbox.recorded());
@@ -131,6 +139,7 @@ impl<H: Host> WasmPluginInstance<H> {
         let is_quota = matches!(failure, Failure::Trap(TrapCode::GrowthOperationLimited))
             && sandbox.reached().is_some();
         if !is_quota {
+            let limits = narrowed.unwrap_or(&sandbox.version().limits);
             self.went_wrong(function, failure, limits, sandbox.version(), sandbox.counts());
         }
     }
