@@ -25,6 +25,7 @@ mod fuel;
 mod host_table;
 mod leases;
 mod limits;
+mod lives;
 mod modules;
 mod nested;
 mod observability;
