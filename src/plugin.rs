@@ -60,8 +60,8 @@ impl<H: Host> WasmPluginInstance<H> {
         origin: &Origin<H>,
         account: Arc<Account>,
     ) -> Result<Self, Error> {
-        let (hash, code) =
-            Self::check(name, wasm, &config, origin).map_err(|error| error.in_plugin(name))?;
+        let (hash, code) = Self::check(name, wasm, &config, origin, &account)
+            .map_err(|error| error.in_plugin(name))?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         Ok(Self {
@@ -97,12 +97,13 @@ impl<H: Host> WasmPluginInstance<H> {
         wasm: &[u8],
         config: &WasmInstanceConfig,
         origin: &Origin<H>,
+        account: &Arc<Account>,
     ) -> Result<([u8; 32], Code<H>), Error> {
         report::check_plugin_name(name)?;
         report::check_config(config, origin.clock.is_some())?;
         let hash = report::check_hash(wasm, config)?;
         let audited = origin.audit.level() == AuditLevel::HostCalls;
-        Ok((hash, Code::compile(wasm, config, &origin.table, audited)?))
+        Ok((hash, Code::compile(wasm, config, &origin.table, audited, account)?))
     }
 
     /// Makes the first sandbox and runs its start function; calls are accepted from here on. Does

@@ -5,11 +5,13 @@ use super::{
     inspect::{Care, Shape, Signature, inspect, invalid},
     limits::CallLimits,
     link::HostBody,
-    rewrite::{START_EXPORT, rewrite},
+    rewrite::{START_EXPORT, is_rewritten, rewrite},
+    weight::Weight,
 };
 use crate::{
     CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
     host::{FunctionSpec, Host, HostFunctions},
+    ledger::Account,
     schedule::MAX_WHOLE_FUEL,
     sync::Arc,
     value::TypeList,
@@ -26,6 +28,8 @@ pub(crate) struct Code<H: Host> {
     pub(super) module: Module,
     pub(super) has_start: bool,
     care: Care,
+    /// What it takes of the heap.
+    pub(super) weight: Arc<Weight>,
     functions: Arc<[ExportedFunction]>,
     linked: Linked<H>,
 }
@@ -49,14 +53,20 @@ pub(crate) struct ExportedFunction {
 }
 
 impl<H: Host> Code<H> {
-    /// Admits, compiles and links `wasm`; `audited` if each host call goes to the audit ring.
+    /// Admits, compiles and links `wasm`; `audited` if each host call goes to the audit ring. The account
+    /// pays for it as long as it is there, and before anything of it is compiled.
     pub(crate) fn compile(
         wasm: &[u8],
         config: &WasmInstanceConfig,
         table: &HostFunctions<H>,
         audited: bool,
+        account: &Arc<Account>,
     ) -> Result<Self, Error> {
-        let shape = inspect(wasm, config)?;
+        let mut weight = Weight::new(account, config, table.len())?;
+        let shape = inspect(wasm, config, &mut weight)?;
+        if is_rewritten(&shape) {
+            weight.rewrite(wasm.len())?;
+        }
         let engine = Engine::new(&engine_config(config));
         let linked = link(&shape, config, table, audited)?;
         let given = wasm;
@@ -71,6 +81,7 @@ impl<H: Host> Code<H> {
             module,
             has_start: shape.start.is_some(),
             care: shape.care,
+            weight: Arc::new(weight),
             functions: exported_functions(&shape).into(),
             linked,
         })

@@ -11,6 +11,7 @@ mod limiter;
 mod limits;
 mod link;
 mod names;
+mod operators;
 mod proposals;
 mod rewrite;
 mod run;
@@ -20,6 +21,11 @@ mod store;
 mod task;
 mod unwind;
 mod values;
+#[cfg(feature = "quotas")]
+mod weight;
+#[cfg(not(feature = "quotas"))]
+#[path = "weightless.rs"]
+mod weight;
 
 pub(crate) use self::{
     admission::admission,

@@ -72,9 +72,13 @@ impl<H: Host> Sandbox<H> {
         context: &Arc<PluginContext<H>>,
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
-        let limiter =
-            Limiter::new(&context.config, Arc::clone(counts), Arc::clone(&context.account))
-                .inspect_err(|reached| context.tell_quota(reached, None))?;
+        let limiter = Limiter::new(
+            &context.config,
+            Arc::clone(counts),
+            Arc::clone(&context.account),
+            Arc::clone(&code.weight),
+        )
+        .inspect_err(|reached| context.tell_quota(reached, None))?;
         counts.sandboxes.add(1);
         let data = StoreData::new(Arc::clone(context), Arc::clone(counts), limiter);
         let mut store = Store::new(&code.engine, data);

@@ -12,6 +12,10 @@ use crate::{
 };
 use alloc::{format, string::String, vec::Vec};
 
+fn account() -> Arc<Account> {
+    Arc::new(Account::new("", None))
+}
+
 fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
     let config = WasmInstanceConfig {
         capabilities: WasmPluginCapabilities {
@@ -22,7 +26,7 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         ..WasmInstanceConfig::default()
     };
     let table = Arc::new(HostFunctionTable::<EmbeddedHost>::new().finish().unwrap());
-    let code = Arc::new(Code::compile(wasm, &config, &table, false).unwrap());
+    let code = Arc::new(Code::compile(wasm, &config, &table, false, &account()).unwrap());
     let context = Arc::new(PluginContext {
         id: 1,
         name: "plugin".into(),
@@ -32,7 +36,7 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         directory: no_directory(),
         audit: Arc::new(AuditLog::new(AuditLevel::Off)),
         function_names: Arc::clone(&table) as _,
-        account: Arc::new(Account::new("", None)),
+        account: account(),
         kept: Once::new(),
     });
     let counts = SlotCounts::new(table.len());
@@ -151,6 +155,8 @@ fn a_function_too_large_for_the_interpreter_is_over_a_limit_not_invalid() {
     let body = "(i64.const 77777777777) ".repeat(70_000) + &"drop ".repeat(70_000);
     let wasm = wat::parse_str(format!("(module (func {body}))")).unwrap();
     let table = HostFunctionTable::<EmbeddedHost>::new().finish().unwrap();
-    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table, false).err().unwrap();
+    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table, false, &account())
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), crate::ErrorKind::LimitExceeded, "{error}");
 }

@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 pub(crate) struct Account {
     /// The tenant; empty for the registry.
     name: Box<str>,
-    gauges: [Gauge; 4],
+    gauges: [Gauge; 5],
     /// Behind a pointer, so that it is linked only where a quota is set.
     rate: Once<Arc<dyn Rate>>,
     /// Whether a rate is set, here or above.
@@ -118,6 +118,20 @@ impl Account {
         }
     }
 
+    /// Takes all of what is `wanted`, or nothing of it; returns what there is too little of.
+    pub(crate) fn take_all<const N: usize>(
+        &self,
+        wanted: [(Resource, usize); N],
+    ) -> Result<(), (Resource, usize)> {
+        for (at, (what, n)) in wanted.into_iter().enumerate() {
+            if !self.take(what, n) {
+                wanted.into_iter().take(at).for_each(|(what, n)| self.give(what, n));
+                return Err((what, n));
+            }
+        }
+        Ok(())
+    }
+
     /// Which ceiling forbids `n` more.
     pub(crate) fn reached(&self, what: Resource, n: usize) -> Option<Box<Reached>> {
         Some(self.ceiling(what, n))
@@ -211,6 +225,7 @@ const fn limit_name(what: Resource) -> &'static str {
         Resource::Sandboxes => "max_sandboxes",
         Resource::MemoryBytes => "max_memory_bytes",
         Resource::TableElements => "max_table_elements",
+        Resource::HeapBytes => "max_heap_bytes",
     }
 }
 

@@ -30,4 +30,5 @@ pub(crate) enum Resource {
     Sandboxes,
     MemoryBytes,
     TableElements,
+    HeapBytes,
 }

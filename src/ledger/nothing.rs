@@ -33,6 +33,13 @@ impl Account {
         true
     }
 
+    pub(crate) const fn take_all<const N: usize>(
+        &self,
+        _wanted: [(Resource, usize); N],
+    ) -> Result<(), (Resource, usize)> {
+        Ok(())
+    }
+
     pub(crate) const fn try_take(&self, _what: Resource, _n: usize) -> Result<(), Box<Reached>> {
         Ok(())
     }
