@@ -11,6 +11,7 @@ use crate::{
     audit::Recorded,
     engine::{Bytes, CallLimits, Evidence, Failure, Sandbox, Stop, Task},
     host::{Host, HostCall, HostError, NestedLimits, NestedOutcome, finish_call_plugin},
+    ledger::Paid,
     pool::Seat,
     sync::Arc,
 };
@@ -70,11 +71,13 @@ pub(crate) struct Callee<H: Host> {
     pub(crate) input: Vec<u8>,
     pub(crate) answer: Vec<u8>,
     pub(crate) max_answer_bytes: usize,
+    /// For the input.
+    pub(crate) _paid: Paid,
 }
 
 impl<H: Host> Callee<H> {
     fn run(&mut self, fuel: u64) -> Run {
-        let Self { frame, input, answer, max_answer_bytes } = self;
+        let Self { frame, input, answer, max_answer_bytes, .. } = self;
         let max_answer_bytes = *max_answer_bytes;
         frame.run(fuel, &mut Bytes { input, answer, max_answer_bytes })
     }

@@ -3,7 +3,7 @@
 use crate::{
     CallOptions, CancelToken, Error, ErrorKind, HostResult, Output, WasmPluginInstance, WasmValue,
     WasmValues,
-    engine::{Bytes, CallLimits},
+    engine::{Bytes, CallLimits, Evidence},
     frame::{Frame, Plan, Run},
     host::{Host, HostError},
     report,
@@ -96,7 +96,9 @@ impl<H: Host> WasmPluginInstance<H> {
         let index = self.index_of(function)?;
         report::check_byte_function(self.export(function).map(|(_, function)| function))
             .map_err(|error| self.name_error(error, function))?;
-        self.start_plan(index, None, input.to_vec(), options)
+        let input = report::copy(input)
+            .map_err(|failure| self.failed(function, failure, &options, &Evidence::default()))?;
+        self.start_plan(index, None, input, options)
     }
 
     fn index_of(&self, function: &str) -> Result<usize, Error> {

@@ -156,7 +156,8 @@ pub(super) fn inspect(
     let limits = &config.limits;
     limit("module bytes", wasm.len() as u64, limits.max_module_bytes, "max_module_bytes")?;
     check_header(wasm)?;
-    let mut reader = Reader { shape: Shape::default(), limits, weight, has_names: false };
+    let may_call = !config.capabilities.can_call_plugin.is_empty();
+    let mut reader = Reader { shape: Shape::default(), limits, weight, may_call, has_names: false };
     each_payload(wasm, &mut |payload| reader.section(payload))?;
     let mut shape = reader.shape;
     let memory_limit = config.capabilities.memory_limit_bytes;
@@ -242,6 +243,8 @@ struct Reader<'l> {
     shape: Shape,
     limits: &'l ModuleLimits,
     weight: &'l mut Weight,
+    /// Whether it may call other plugins.
+    may_call: bool,
     /// Whether there was a name section.
     has_names: bool,
 }
@@ -395,6 +398,9 @@ impl Reader<'_> {
         let (module, name) = (import.module, import.name);
         let kind = match import.ty {
             TypeRef::Func(type_index) => {
+                if self.may_call && (module, name) == ("soch_v1", "call_plugin") {
+                    self.weight.answer(self.limits.max_answer_bytes);
+                }
                 self.shape.functions.push(type_index);
                 self.shape.imports.push(Import {
                     module: module.into(),

@@ -24,10 +24,10 @@ const BASE: usize = 16 << 10;
 /// A place for a sandbox, and for each host function in it.
 const SLOT: usize = 2 << 10;
 const SLOT_FUNCTION: usize = 32;
-/// A sandbox without anything in it.
-const SANDBOX: usize = 8 << 10;
+/// A sandbox without anything in it, with 64 references and a call that pauses.
+const SANDBOX: usize = 14 << 10;
 /// A frame of the guest's stack of calls, where its vector grows.
-const CALL_FRAME: usize = 3 * 24;
+const CALL_FRAME: usize = 3 * 32;
 
 /// What is counted in a section: bytes of heap for each item and for each byte, and for each item in a
 /// sandbox.
@@ -153,6 +153,11 @@ impl Weight {
     /// Pays for names that are kept.
     pub(super) fn names(&mut self, bytes: usize) -> Result<(), Error> {
         self.add(bytes)
+    }
+
+    /// Has every sandbox pay for an answer of so many bytes, which it keeps.
+    pub(super) fn answer(&mut self, bytes: u32) {
+        self.sandbox = self.sandbox.saturating_add(bytes as usize);
     }
 
     /// Pays for a function of so many bytes. Its operators stay translated; what translates it is kept

@@ -218,6 +218,32 @@ impl Account {
     }
 }
 
+/// Something that was taken from an account, and is given back when this goes.
+#[derive(Debug)]
+pub(crate) struct Paid {
+    account: Arc<Account>,
+    what: Resource,
+    n: usize,
+}
+
+impl Paid {
+    /// Takes `n`, here and above, or says which ceiling forbids it.
+    pub(crate) fn take(
+        account: &Arc<Account>,
+        what: Resource,
+        n: usize,
+    ) -> Result<Self, Box<Reached>> {
+        account.try_take(what, n)?;
+        Ok(Self { account: Arc::clone(account), what, n })
+    }
+}
+
+impl Drop for Paid {
+    fn drop(&mut self) {
+        self.account.give(self.what, self.n);
+    }
+}
+
 /// The field of the quota that limits it.
 const fn limit_name(what: Resource) -> &'static str {
     match what {

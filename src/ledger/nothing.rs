@@ -67,6 +67,19 @@ impl Account {
     pub(crate) const fn give_fuel(&self, _fuel: u64) {}
 }
 
+#[derive(Debug)]
+pub(crate) struct Paid;
+
+impl Paid {
+    pub(crate) const fn take(
+        _account: &Arc<Account>,
+        _what: Resource,
+        _n: usize,
+    ) -> Result<Self, Box<Reached>> {
+        Ok(Self)
+    }
+}
+
 /// One account for all.
 pub(crate) struct Accounts(Arc<Account>);
 
