@@ -204,7 +204,9 @@ impl Drop for Weight {
 const OPERATOR: usize = 40;
 /// The code that copies a value.
 const COPY: usize = 24;
-/// Code around a branch or a block: the branch, one over it, and the fuel of what follows.
+/// The code that charges fuel, or returns.
+const FUEL: usize = 24;
+/// Code around a branch: the branch, one over it, and the fuel of what follows.
 const BRANCH: usize = 56;
 /// Code of one target among many.
 const TARGET: usize = 16;
@@ -244,16 +246,21 @@ impl Body {
             | Operator::F32Const { .. }
             | Operator::F64Const { .. }
             | Operator::RefNull { .. } => (COPY, SCRATCH_VALUE),
-            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            Operator::Block { blockty } | Operator::Loop { blockty } => {
                 self.widen(*blockty, shape);
-                // An `if` keeps its parameters for its `else`.
+                (FUEL + self.moves(), SCRATCH_BLOCK + SCRATCH_VALUE * self.values)
+            }
+            // Its parameters are kept for its `else`.
+            Operator::If { blockty } => {
+                self.widen(*blockty, shape);
                 (self.branch(), SCRATCH_BLOCK + 2 * SCRATCH_VALUE * self.values)
             }
             Operator::BrTable { targets } => {
                 let targets = targets.len() as usize + 1;
                 (self.branch() + targets * TARGET, targets * SCRATCH_TARGET)
             }
-            Operator::Else | Operator::End | Operator::Return => (self.branch(), 0),
+            Operator::End | Operator::Return => (FUEL + self.moves(), 0),
+            Operator::Else => (self.branch(), 0),
             Operator::Br { .. } | Operator::BrIf { .. } => (self.branch(), SCRATCH_TARGET),
             Operator::Call { function_index } => {
                 (OPERATOR, SCRATCH_VALUE * shape.results(shape.type_of(*function_index)))
@@ -285,7 +292,12 @@ impl Body {
     }
 
     fn branch(&self) -> usize {
-        BRANCH + COPY * self.values
+        BRANCH + self.moves()
+    }
+
+    /// The code that moves what a branch or a block takes or gives.
+    fn moves(&self) -> usize {
+        COPY * self.values
     }
 }
 
