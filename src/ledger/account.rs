@@ -337,6 +337,39 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn what_is_taken_together_is_taken_whole_or_not_at_all(
+            limits in prop::array::uniform2(prop::array::uniform3(0_u64..100)),
+            wanted in prop::collection::vec((0_usize..3, prop::array::uniform3(0_usize..30)), 0..30),
+        ) {
+            const WHAT: [Resource; 3] =
+                [Resource::MemoryBytes, Resource::HeapBytes, Resource::TableElements];
+            let (above, tenants) = tenants();
+            for (what, at) in WHAT.into_iter().zip(0..) {
+                above.set_limit(what, limits[0][at]);
+                tenants[0].set_limit(what, limits[1][at]);
+            }
+            let mut held = [[0_u64; 3]; 3];
+            for (tenant, n) in wanted {
+                let all = |at: usize| held.iter().map(|held| held[at]).sum::<u64>();
+                let fits = (0..3).map(|at| {
+                    let n = n[at] as u64;
+                    all(at) + n <= limits[0][at] && (tenant > 0 || held[0][at] + n <= limits[1][at])
+                });
+                let refused = fits.into_iter().position(|fits| !fits).map(|at| (WHAT[at], n[at]));
+                let taken = tenants[tenant].take_all([0, 1, 2].map(|at| (WHAT[at], n[at])));
+                prop_assert_eq!(taken.err(), refused);
+                for at in 0..3 {
+                    held[tenant][at] += if refused.is_none() { n[at] as u64 } else { 0 };
+                    prop_assert_eq!(tenants[tenant].used(WHAT[at]), held[tenant][at]);
+                    let all: u64 = held.iter().map(|held| held[at]).sum();
+                    prop_assert_eq!(above.used(WHAT[at]), all);
+                }
+            }
+        }
+    }
+
     #[test]
     fn threads_that_take_and_give_at_once_never_hold_more_than_a_ceiling() {
         let (above, tenants) = tenants();

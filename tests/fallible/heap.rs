@@ -44,8 +44,8 @@ impl Heap {
 thread_local! {
     // Initialised at compile time and without a destructor, so that using one never allocates.
     static HEAP: Cell<Heap> = const { Cell::new(Heap::ENDLESS) };
-    /// Called with the size of a block that was refused; it may allocate.
-    static TELL: Cell<Option<fn(usize)>> = const { Cell::new(None) };
+    /// Called with the number and size of each block that is asked for; it may allocate.
+    static WATCH: Cell<Option<fn(u64, usize)>> = const { Cell::new(None) };
 }
 
 /// Asks for a block, next to all that there are; `false` if there is none.
@@ -54,8 +54,6 @@ fn ask(size: usize) -> bool {
     let is_refused = heap.asked == heap.refuse_nth
         || size >= heap.refuse_from
         || heap.live + signed(size) > heap.bytes;
-    note_hook(heap.asked, size);
-    let mut heap = HEAP.get();
     heap.asked += 1;
     if is_refused {
         heap.refused += 1;
@@ -64,9 +62,8 @@ fn ask(size: usize) -> bool {
         heap.peak = heap.peak.max(heap.live);
     }
     HEAP.set(heap);
-    if is_refused && let Some(tell) = TELL.take() {
-        unlimited(|| tell(size));
-        TELL.set(Some(tell));
+    if let Some(watch) = WATCH.get() {
+        unlimited(|| watch(heap.asked - 1, size));
     }
     !is_refused
 }
@@ -128,18 +125,21 @@ pub fn narrowed<T>(change: impl FnOnce(&mut Heap), work: impl FnOnce() -> T) -> 
     result
 }
 
-/// Runs `work` on a heap without limits, whatever it had before, and does not count what it asks for.
+/// Runs `work` on a heap without limits, whatever it had before, unseen: only what it leaves counts.
 pub fn unlimited<T>(work: impl FnOnce() -> T) -> T {
-    let asked = HEAP.get().asked;
-    let endless = |heap: &mut Heap| *heap = Heap { live: heap.live, ..Heap::ENDLESS };
-    let result = narrowed(endless, work);
-    HEAP.set(Heap { asked, ..HEAP.get() });
+    let (before, watch) = (HEAP.get(), WATCH.take());
+    HEAP.set(Heap { live: before.live, ..Heap::ENDLESS });
+    let result = work();
+    HEAP.set(Heap { live: HEAP.get().live, ..before });
+    WATCH.set(watch);
     result
 }
 
-/// Has the size of each block that is refused told to `tell`.
-pub fn tell_refused(tell: fn(usize)) {
-    TELL.set(Some(tell));
+/// Runs `work`, and tells `watch` the number and size of each block that is asked for.
+pub fn watched(watch: fn(u64, usize), work: impl FnOnce()) {
+    WATCH.set(Some(watch));
+    work();
+    WATCH.set(None);
 }
 
 /// How much more than before `work` holds at its peak, and when it is done; and what it returns.
@@ -169,37 +169,4 @@ fn the_allocator_refuses_what_it_is_told_to_and_counts_the_rest() {
     assert!(!refused(&|heap| heap.refuse_nth = heap.asked + 1));
     assert!(refused(&|heap| heap.bytes = heap.live + 99));
     assert!(!refused(&|heap| heap.bytes = heap.live + 100));
-}
-
-thread_local! { static TRACE: Cell<bool> = const { Cell::new(false) }; }
-pub fn traced(size: usize) -> bool {
-    let _ = size;
-    TRACE.get()
-}
-pub fn trace(work: impl FnOnce(), each: impl Fn(u64, usize, &std::backtrace::Backtrace)) {
-    ON_ALLOC.with(|c| c.set(true));
-    let start = HEAP.get().asked;
-    work();
-    ON_ALLOC.with(|c| c.set(false));
-    let all = LOG.with(|l| std::mem::take(&mut *l.borrow_mut()));
-    for (n, size, bt, phase) in all {
-        let _ = phase;
-        if n >= start {
-            each(n - start, size, &bt);
-        }
-    }
-}
-thread_local! { static ON_ALLOC: Cell<bool> = const { Cell::new(false) }; static LOG: std::cell::RefCell<Vec<(u64, usize, std::backtrace::Backtrace, ())>> = const { std::cell::RefCell::new(Vec::new()) }; }
-pub fn note(n: u64, size: usize) {
-    if ON_ALLOC.get() {
-        ON_ALLOC.set(false);
-        unlimited(|| {
-            let bt = std::backtrace::Backtrace::force_capture();
-            LOG.with(|l| l.borrow_mut().push((n, size, bt, ())));
-        });
-        ON_ALLOC.set(true);
-    }
-}
-fn note_hook(n: u64, size: usize) {
-    note(n, size)
 }

@@ -7,4 +7,5 @@
 mod estimates;
 mod failing;
 mod heap;
+mod hostile;
 mod support;

@@ -54,3 +54,28 @@ pub fn child(test: &str, variable: &str, value: &str) -> Output {
     command.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     command.env(variable, value).env("RUST_BACKTRACE", "0").output().unwrap()
 }
+
+/// A module whose code takes some hundred times its bytes: `n` branches, each with 32 values.
+pub fn bomb(n: usize) -> Vec<u8> {
+    let values = "i32 ".repeat(32);
+    let (push, pop) = ("i32.const 5 ".repeat(32), "drop ".repeat(32));
+    let branches = "local.get 0 br_if 0 ".repeat(n);
+    wat(&format!("(module (func (param i32) block (result {values}) {push} {branches} end {pop}))"))
+}
+
+/// Numbers that are the same each time.
+pub struct Random(u64);
+
+impl Random {
+    pub const fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// A number below `end`.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % end
+    }
+}

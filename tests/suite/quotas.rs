@@ -204,6 +204,67 @@ fn stacks_are_paid_for_one_a_sandbox_as_long_as_the_plugin_is_loaded() {
     assert_eq!(heap(), 0);
 }
 
+/// Takes long to say where its input goes.
+const SLOW_ALLOC: &str = r#"(module
+    (memory (export "memory") 2)
+    (func (export "soch_alloc") (param i32) (result i32) (local $n i32)
+        (local.set $n (i32.const 2000))
+        (loop $again
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br_if $again (local.get $n)))
+        (i32.const 8))
+    (func (export "first") (param i32 i32) (result i64)
+        (i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i64.const 1))))"#;
+
+#[test]
+fn an_input_that_waits_for_a_called_plugin_is_paid_for_or_refused() {
+    let registry = WasmPluginRegistry::new();
+    let caller = load(&registry, "caller", "caller", "a");
+    registry.load("slow", &wat(SLOW_ALLOC), of("a")).unwrap();
+    let heap = || registry.usage().heap_bytes;
+    let input = [b"slow\0first\0".as_slice(), &[7; 20_000]].concat();
+    let run = || {
+        let mut most = 0;
+        let mut call = caller.start_bytes("relay", &input, CallOptions::default()).unwrap();
+        loop {
+            match call.run(200) {
+                Ok(Progress::Running) => most = most.max(heap()),
+                ended => return (most, ended.map(|_| call.answer().to_vec())),
+            }
+        }
+    };
+    caller.call_bytes("relay", &input).unwrap();
+    // What guests allocate for the input themselves, they keep.
+    run().1.unwrap();
+    let idle = heap();
+    let (most, answer) = run();
+    assert_eq!((most - idle, answer.unwrap().as_slice()), (20_000, [7].as_slice()));
+    assert_eq!(heap(), idle);
+    let quota = TenantQuota { max_heap_bytes: idle + 19_999, ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    let (most, answer) = run();
+    // A status: a limit was reached.
+    assert_eq!(answer.unwrap_err().guest_status(), Some(-5));
+    assert!(most <= idle);
+    registry.tenant("a").quota(TenantQuota::default()).unwrap();
+    run().1.unwrap();
+    assert_eq!(heap(), idle);
+}
+
+#[test]
+fn a_sandbox_that_may_call_others_pays_for_the_answer_that_it_keeps() {
+    let needs = |capabilities, max_answer_bytes| {
+        let limits = ModuleLimits { max_answer_bytes, ..ModuleLimits::default() };
+        let config = WasmInstanceConfig { limits, ..config(capabilities) };
+        let registry = WasmPluginRegistry::new();
+        registry.load("caller", &fixture("caller"), config).unwrap();
+        registry.usage().heap_bytes
+    };
+    let none = needs(all_granted(), 0);
+    assert_eq!(needs(all_granted(), 100_000), none + 100_000);
+    assert_eq!(needs(WasmPluginCapabilities::default(), 100_000), none);
+}
+
 #[test]
 fn a_growth_that_is_to_trap_traps_at_a_quota_too() {
     let registry = WasmPluginRegistry::new();
