@@ -1,6 +1,9 @@
 //! Where the heap has none left: what answers with an error and what ends the program, by the name of the
 //! function that asks. `docs/memory.md` has it as a table, and is held against what happens.
 
+// Without debug information functions have no names.
+#![cfg_attr(not(debug_assertions), allow(dead_code, unused_imports))]
+
 use crate::{
     heap::{heap, narrowed, unlimited, watched},
     support::{child, config, fixture, wat},
@@ -135,8 +138,7 @@ fn documented() -> BTreeMap<String, End> {
     text.lines().filter_map(row).collect()
 }
 
-/// Named are those that answer or panic, and some of the many that end the program. Without debug
-/// information there are no names.
+/// Named are those that answer or panic, and some of the many that end the program.
 #[cfg(debug_assertions)]
 #[test]
 fn what_the_documentation_says_of_each_allocation_happens_when_it_fails() {
@@ -161,9 +163,7 @@ fn what_the_documentation_says_of_each_allocation_happens_when_it_fails() {
             assert_eq!(*found.entry(site.clone()).or_insert(end), end, "{site}");
         }
     }
-    for (site, end) in &found {
-        println!("FOUND {end:?} {site}");
-    }
+    for (site, end) in &found {}
     let documented = documented();
     for (site, end) in &documented {
         assert_eq!(found.get(site), Some(end), "`{site}` of docs/memory.md");
