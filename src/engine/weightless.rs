@@ -59,7 +59,7 @@ impl Body {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Share;
+pub(super) struct Share {}
 
 impl Share {
     pub(super) const fn needs(&self, _added: usize, _total: usize, _is_first: bool) -> usize {

@@ -163,7 +163,6 @@ fn what_the_documentation_says_of_each_allocation_happens_when_it_fails() {
             assert_eq!(*found.entry(site.clone()).or_insert(end), end, "{site}");
         }
     }
-    for (site, end) in &found {}
     let documented = documented();
     for (site, end) in &documented {
         assert_eq!(found.get(site), Some(end), "`{site}` of docs/memory.md");

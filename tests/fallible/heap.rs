@@ -12,6 +12,9 @@ struct Failing;
 #[global_allocator]
 static ALLOCATOR: Failing = Failing;
 
+/// What is told the number and size of a block.
+type Watch = fn(u64, usize);
+
 /// What the heap of a thread has, and what it gives.
 #[derive(Debug, Clone, Copy)]
 pub struct Heap {
@@ -44,8 +47,8 @@ impl Heap {
 thread_local! {
     // Initialised at compile time and without a destructor, so that using one never allocates.
     static HEAP: Cell<Heap> = const { Cell::new(Heap::ENDLESS) };
-    /// Called with the number and size of each block that is asked for; it may allocate.
-    static WATCH: Cell<Option<fn(u64, usize)>> = const { Cell::new(None) };
+    /// Called for each block that is asked for; it may allocate.
+    static WATCH: Cell<Option<Watch>> = const { Cell::new(None) };
 }
 
 /// Asks for a block, next to all that there are; `false` if there is none.
@@ -136,7 +139,7 @@ pub fn unlimited<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Runs `work`, and tells `watch` the number and size of each block that is asked for.
-pub fn watched(watch: fn(u64, usize), work: impl FnOnce()) {
+pub fn watched(watch: Watch, work: impl FnOnce()) {
     WATCH.set(Some(watch));
     work();
     WATCH.set(None);
