@@ -6,7 +6,7 @@ use super::{
     limits::CallLimits,
     link::HostBody,
     rewrite::{START_EXPORT, is_rewritten, rewrite},
-    weight::Weight,
+    weight::{Shared, Weight},
 };
 use crate::{
     CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
@@ -29,7 +29,7 @@ pub(crate) struct Code<H: Host> {
     pub(super) has_start: bool,
     care: Care,
     /// What it takes of the heap.
-    pub(super) weight: Arc<Weight>,
+    pub(super) weight: Shared,
     functions: Arc<[ExportedFunction]>,
     linked: Linked<H>,
 }
@@ -81,7 +81,7 @@ impl<H: Host> Code<H> {
             module,
             has_start: shape.start.is_some(),
             care: shape.care,
-            weight: Arc::new(weight),
+            weight: weight.share(),
             functions: exported_functions(&shape).into(),
             linked,
         })

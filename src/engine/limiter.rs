@@ -1,6 +1,6 @@
 //! The limits on growth of one sandbox: all its memories together, all its tables together.
 
-use super::weight::{Share, TABLE_ELEMENT_BYTES, Weight};
+use super::weight::{Share, Shared, TABLE_ELEMENT_BYTES};
 use crate::{
     GrowthPolicy, WasmInstanceConfig,
     ledger::{Account, Reached, Resource},
@@ -33,7 +33,7 @@ pub(super) struct Limiter {
     reached: Option<(Resource, usize)>,
     counts: Arc<SlotCounts>,
     account: Arc<Account>,
-    weight: Arc<Weight>,
+    weight: Shared,
 }
 
 pub(super) type Verdict = Result<bool, LimiterError>;
@@ -43,7 +43,7 @@ impl Limiter {
         config: &WasmInstanceConfig,
         counts: Arc<SlotCounts>,
         account: Arc<Account>,
-        weight: Arc<Weight>,
+        weight: Shared,
     ) -> Result<Self, Box<Reached>> {
         let limits = &config.limits;
         account.try_take(Resource::Sandboxes, 1)?;

@@ -76,7 +76,7 @@ impl<H: Host> Sandbox<H> {
             &context.config,
             Arc::clone(counts),
             Arc::clone(&context.account),
-            Arc::clone(&code.weight),
+            code.weight.clone(),
         )
         .inspect_err(|reached| context.tell_quota(reached, None))?;
         counts.sandboxes.add(1);

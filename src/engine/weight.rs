@@ -68,6 +68,9 @@ pub(super) struct Weight {
     stacks: Mutex<Stacks>,
 }
 
+/// A module that is paid for.
+pub(super) type Shared = Arc<Weight>;
+
 /// How many sandboxes there are, and how many stacks are paid for. An engine keeps the stack of a
 /// sandbox that went for the next.
 #[derive(Debug, Default)]
@@ -97,6 +100,11 @@ impl Weight {
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         weight.add(slots.saturating_mul(slot).saturating_add(BASE))?;
         Ok(weight)
+    }
+
+    /// For the code and its sandboxes to have.
+    pub(super) fn share(self) -> Shared {
+        Arc::new(self)
     }
 
     /// Pays for `bytes` more of code.
