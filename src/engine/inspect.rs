@@ -1,6 +1,7 @@
 //! Reads a module's sections and holds them against the limits, before wasmi sees it.
 
 use super::{
+    constants,
     names::function_names,
     operators::check_operators,
     weight::{Body, Weight},
@@ -253,6 +254,7 @@ impl Reader<'_> {
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let limits = self.limits;
         self.weight.pay(&payload)?;
+        constants::check(&payload)?;
         match payload {
             Payload::TypeSection(types) => {
                 limit("types", types.count(), limits.max_types, "max_types")?;

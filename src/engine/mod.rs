@@ -2,6 +2,7 @@
 
 mod admission;
 mod code;
+mod constants;
 mod convention;
 mod costs;
 mod dispatch;

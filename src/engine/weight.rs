@@ -221,7 +221,7 @@ const TARGET: usize = 16;
 /// What a value on the stack takes while it is translated.
 const SCRATCH_VALUE: usize = 48;
 /// A block that is open, and its label.
-const SCRATCH_BLOCK: usize = 192;
+const SCRATCH_BLOCK: usize = 104;
 /// A branch whose target is not reached yet.
 const SCRATCH_TARGET: usize = 56;
 const SCRATCH_LOCAL: usize = 32;
