@@ -192,7 +192,7 @@ fn stacks_are_paid_for_one_a_sandbox_as_long_as_the_plugin_is_loaded() {
     let leases = (plugin.lease().unwrap(), plugin.lease().unwrap());
     let two = heap();
     assert!(two - one > 2 << 20, "{}", two - one);
-    // A third: the interpreter keeps the stacks of those that went.
+    // The interpreter keeps the stacks of sandboxes that went.
     drop(leases);
     assert_eq!(heap(), two);
     let trapped = plugin.call("endless", &[]).unwrap_err();
@@ -200,6 +200,11 @@ fn stacks_are_paid_for_one_a_sandbox_as_long_as_the_plugin_is_loaded() {
     assert!(two - heap() < 64 << 10, "{}", two - heap());
     drop((plugin.lease().unwrap(), plugin.lease().unwrap()));
     assert_eq!(heap(), two);
+    // Both trap; the next one has one of the two stacks.
+    let mut leases = [plugin.lease().unwrap(), plugin.lease().unwrap()];
+    leases.iter_mut().for_each(|lease| drop(lease.call("endless", &[])));
+    drop(leases);
+    plugin.lease().unwrap();
     registry.unload("deep").unwrap();
     assert_eq!(heap(), 0);
 }
