@@ -14,7 +14,7 @@ use crate::{
     sync::{Arc, Mutex},
 };
 use alloc::boxed::Box;
-use wasmparser::{BlockType, DataKind, DataSectionReader, Operator, Payload};
+use wasmparser::{BlockType, DataSectionReader, Operator, Payload};
 
 /// Heap of an element of a table.
 pub(super) const TABLE_ELEMENT_BYTES: usize = 4;
@@ -136,7 +136,8 @@ impl Weight {
     }
 
     fn section(&mut self, section: Section, items: u32, bytes: usize) -> Result<(), Error> {
-        let items = items as usize;
+        // An item has a byte at least, whatever the section claims.
+        let items = (items as usize).min(bytes);
         let sum = |item: usize, byte: usize| {
             items.saturating_mul(item).saturating_add(bytes.saturating_mul(byte))
         };
@@ -147,14 +148,11 @@ impl Weight {
 
     /// Pays for data, and for where it goes. What cannot be read is left for the compiler to refuse.
     fn data(&mut self, section: DataSectionReader<'_>) -> Result<(), Error> {
-        let (mut data, mut offsets, items) = (0_usize, 0_usize, section.count());
-        for segment in section.into_iter().flatten() {
-            data = data.saturating_add(segment.data.len());
-            if let DataKind::Active { offset_expr, .. } = segment.kind {
-                offsets = offsets.saturating_add(offset_expr.get_binary_reader().range().len());
-            }
-        }
-        self.section(Section::DATA, items, offsets)?;
+        let (items, range) = (section.count(), section.range());
+        let segments = section.into_iter().flatten();
+        let data = segments.map(|segment| segment.data.len()).sum();
+        let bytes = range.len().saturating_sub(data);
+        self.section(Section::DATA, items, bytes)?;
         self.add(data.saturating_mul(3))
     }
 

@@ -180,8 +180,6 @@ fn arguments(plugin: &WasmPluginInstance, random: &mut Random) -> Option<(String
 
 /// Runs an attack on a heap of `heap_bytes`, of which plugins may have `max_heap_bytes`.
 fn attack(seed: u64, steps: u32, heap_bytes: u64, max_heap_bytes: u64) {
-    // What is made once in a process.
-    drop(WasmPluginRegistry::new());
     let quota = TenantQuota {
         max_heap_bytes,
         max_stored_rows: 50,
