@@ -5,52 +5,38 @@
 
 use super::inspect::invalid;
 use crate::{Error, ErrorKind};
-use alloc::format;
-use wasmparser::{ConstExpr, DataKind, Element, ElementItems, ElementKind, Payload, TableInit};
+use wasmparser::{ConstExpr, Data, DataKind, Element, ElementItems, ElementKind};
 
 /// Bytes of one constant expression: some eighty sums.
 const MAX_BYTES: usize = 256;
 
-/// Checks the constant expressions of a section.
-pub(super) fn check(payload: &Payload<'_>) -> Result<(), Error> {
-    match payload {
-        Payload::GlobalSection(globals) => each(globals.clone(), |global| bound(&global.init_expr)),
-        Payload::TableSection(tables) => each(tables.clone(), |table| match &table.init {
-            TableInit::Expr(value) => bound(value),
-            TableInit::RefNull => Ok(()),
-        }),
-        Payload::ElementSection(elements) => each(elements.clone(), element),
-        Payload::DataSection(data) => each(data.clone(), |data| match &data.kind {
-            DataKind::Active { offset_expr, .. } => bound(offset_expr),
-            DataKind::Passive => Ok(()),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn each<T>(
-    items: impl IntoIterator<Item = wasmparser::Result<T>>,
-    check: impl Fn(T) -> Result<(), Error>,
-) -> Result<(), Error> {
-    items.into_iter().try_for_each(|item| check(item.map_err(|error| invalid(&error))?))
-}
-
-fn element(element: Element<'_>) -> Result<(), Error> {
+/// Checks where the elements of a segment go, and what they are.
+pub(super) fn check_element(element: wasmparser::Result<Element<'_>>) -> Result<(), Error> {
+    let element = element.map_err(|error| invalid(&error))?;
     if let ElementKind::Active { offset_expr, .. } = &element.kind {
-        bound(offset_expr)?;
+        check(offset_expr)?;
     }
-    match element.items {
-        ElementItems::Expressions(_, values) => each(values, |value| bound(&value)),
-        ElementItems::Functions(_) => Ok(()),
+    let ElementItems::Expressions(_, values) = element.items else {
+        return Ok(());
+    };
+    values.into_iter().try_for_each(|value| check(&value.map_err(|error| invalid(&error))?))
+}
+
+/// Checks where data goes.
+pub(super) fn check_data(data: wasmparser::Result<Data<'_>>) -> Result<(), Error> {
+    match &data.map_err(|error| invalid(&error))?.kind {
+        DataKind::Active { offset_expr, .. } => check(offset_expr),
+        DataKind::Passive => Ok(()),
     }
 }
 
-fn bound(value: &ConstExpr<'_>) -> Result<(), Error> {
-    let bytes = value.get_binary_reader().bytes_remaining();
-    match bytes <= MAX_BYTES {
+/// Checks one constant expression.
+#[inline(never)]
+pub(super) fn check(value: &ConstExpr<'_>) -> Result<(), Error> {
+    match value.get_binary_reader().bytes_remaining() <= MAX_BYTES {
         true => Ok(()),
         false => {
-            let what = format!("a constant expression has {bytes} bytes; {MAX_BYTES} are allowed");
+            let what = "a constant expression has more than 256 bytes";
             Err(Error::guest(ErrorKind::LimitExceeded, what))
         }
     }

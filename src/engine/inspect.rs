@@ -9,8 +9,8 @@ use super::{
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig, text::prefix};
 use alloc::{boxed::Box, collections::BinaryHeap, format, string::String, vec::Vec};
 use wasmparser::{
-    CompositeInnerType, CustomSectionReader, ExternalKind, FuncType, Parser, Payload, TypeRef,
-    ValType,
+    CompositeInnerType, CustomSectionReader, ExternalKind, FuncType, Parser, Payload, TableInit,
+    TypeRef, ValType,
 };
 
 /// Bytes kept of what the name section calls a function.
@@ -254,7 +254,6 @@ impl Reader<'_> {
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let limits = self.limits;
         self.weight.pay(&payload)?;
-        constants::check(&payload)?;
         match payload {
             Payload::TypeSection(types) => {
                 limit("types", types.count(), limits.max_types, "max_types")?;
@@ -280,8 +279,9 @@ impl Reader<'_> {
             Payload::GlobalSection(globals) => {
                 limit("globals", globals.count(), limits.max_globals, "max_globals")?;
                 globals.into_iter().try_for_each(|global| {
-                    let ty = global.map_err(|error| invalid(&error))?.ty.content_type;
-                    self.value_type(ty).map(|_| ())
+                    let global = global.map_err(|error| invalid(&error))?;
+                    constants::check(&global.init_expr)?;
+                    self.value_type(global.ty.content_type).map(|_| ())
                 })
             }
             Payload::ExportSection(exports) => {
@@ -294,10 +294,13 @@ impl Reader<'_> {
             }
             Payload::ElementSection(elements) => {
                 let max = limits.max_element_segments;
-                limit("element segments", elements.count(), max, "max_element_segments")
+                limit("element segments", elements.count(), max, "max_element_segments")?;
+                elements.into_iter().try_for_each(constants::check_element)
             }
             Payload::DataSection(data) => {
-                limit("data segments", data.count(), limits.max_data_segments, "max_data_segments")
+                let max = limits.max_data_segments;
+                limit("data segments", data.count(), max, "max_data_segments")?;
+                data.into_iter().try_for_each(constants::check_data)
             }
             Payload::CodeSectionEntry(body) => self.body(&body),
             Payload::CustomSection(section) => self.debug_names(&section),
@@ -424,7 +427,11 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, table: wasmparser::Result<wasmparser::Table<'_>>) -> Result<(), Error> {
-        let ty = table.map_err(|error| invalid(&error))?.ty;
+        let table = table.map_err(|error| invalid(&error))?;
+        if let TableInit::Expr(value) = &table.init {
+            constants::check(value)?;
+        }
+        let ty = table.ty;
         let shape = &mut self.shape;
         let is_extern = ty.element_type.is_extern_ref();
         shape.tables.push(Table { is_extern, is_64: ty.table64 });
