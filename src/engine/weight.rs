@@ -277,8 +277,9 @@ impl Body {
             Operator::GlobalGet { .. }
             | Operator::MemorySize { .. }
             | Operator::TableSize { .. }
-            | Operator::RefFunc { .. }
-            | Operator::V128Const { .. } => (OPERATOR, SCRATCH_VALUE),
+            | Operator::RefFunc { .. } => (OPERATOR, SCRATCH_VALUE),
+            #[cfg(feature = "simd")]
+            Operator::V128Const { .. } => (OPERATOR, SCRATCH_VALUE),
             _ => (OPERATOR, 0),
         };
         self.code = self.code.saturating_add(code);
