@@ -30,6 +30,7 @@ const QUOTA: TenantQuota = TenantQuota {
     max_sandboxes: 4,
     max_memory_bytes: 8 << 20,
     max_table_elements: 10_000,
+    max_heap_bytes: 32 << 20,
     max_stored_rows: 100,
     max_stored_bytes: 64 << 10,
     fuel_rate: Some(FuelRate { per_second: 50_000_000, burst: 10_000_000 }),
@@ -232,6 +233,7 @@ impl<'r> Core<'r> {
             (usage.sandboxes, QUOTA.max_sandboxes),
             (usage.memory_bytes, QUOTA.max_memory_bytes),
             (usage.table_elements, QUOTA.max_table_elements),
+            (usage.heap_bytes, QUOTA.max_heap_bytes),
             (usage.stored_rows, QUOTA.max_stored_rows),
             (usage.stored_bytes, QUOTA.max_stored_bytes),
         ];
@@ -244,6 +246,7 @@ impl<'r> Core<'r> {
             sandboxes: most.sandboxes.max(usage.sandboxes),
             memory_bytes: most.memory_bytes.max(usage.memory_bytes),
             table_elements: most.table_elements.max(usage.table_elements),
+            heap_bytes: most.heap_bytes.max(usage.heap_bytes),
             stored_rows: most.stored_rows.max(usage.stored_rows),
             stored_bytes: most.stored_bytes.max(usage.stored_bytes),
             fuel_left: None,

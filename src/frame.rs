@@ -13,6 +13,7 @@ use crate::{
     host::{
         Host, HostCall, HostError, NestedLimits, NestedOutcome, PluginContext, finish_call_plugin,
     },
+    ledger::Paid,
     pool::Seat,
     sync::Arc,
 };
@@ -72,11 +73,13 @@ pub(crate) struct Callee<H: Host> {
     pub(crate) input: Vec<u8>,
     pub(crate) answer: Vec<u8>,
     pub(crate) max_answer_bytes: usize,
+    /// For the input.
+    pub(crate) _paid: Paid,
 }
 
 impl<H: Host> Callee<H> {
     fn run(&mut self, fuel: u64) -> Run {
-        let Self { frame, input, answer, max_answer_bytes } = self;
+        let Self { frame, input, answer, max_answer_bytes, .. } = self;
         let max_answer_bytes = *max_answer_bytes;
         frame.run(fuel, &mut Bytes { input, answer, max_answer_bytes })
     }

@@ -2,6 +2,9 @@
 
 /// Limits of a module's shape and of the stacks of its code. Every default is finite.
 ///
+/// One has no field: a constant expression has at most 256 bytes, since the interpreter evaluates it by
+/// recursion.
+///
 /// A module over a limit is refused at load with
 /// [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded), which names the limit and the
 /// value, before any of it is compiled.

@@ -3,9 +3,10 @@
 
 use crate::{
     ErrorKind, TrapCode, WasmPluginInstance,
-    engine::{Bytes, CallLimits},
+    engine::{Bytes, CallLimits, Failure},
     frame::{Callee, Frame, Plan, Run},
     host::{ChainEnd, Host, Nested, NestedFailure, NestedResult, PluginContext},
+    ledger::{Paid, Resource},
     report,
     sync::Arc,
 };
@@ -30,12 +31,17 @@ impl<H: Host> WasmPluginInstance<H> {
             let (spent, outcome) = frame.end_nested(result, nested.limits.recorded);
             return NestedResult::Ended { spent, outcome };
         }
-        let input = match frame.has_placed_input() {
-            true => Vec::new(),
-            false => nested.input.to_vec(),
+        let len = if frame.has_placed_input() { 0 } else { nested.input.len() };
+        let paid = Paid::take(frame.plugin().account(), Resource::HeapBytes, len);
+        let input = nested.input.get(..len).map(report::copy);
+        let (Ok(paid), Some(Ok(input))) = (paid, input) else {
+            let failure = Failure::AnswerTooLong { len, room: 0 };
+            let (spent, outcome) = frame.end_nested(Err(failure), nested.limits.recorded);
+            return NestedResult::Ended { spent, outcome };
         };
         let answer = core::mem::take(answer);
-        NestedResult::Suspended(Box::new(Callee { frame, input, answer, max_answer_bytes }))
+        let callee = Callee { frame, input, answer, max_answer_bytes, _paid: paid };
+        NestedResult::Suspended(Box::new(callee))
     }
 
     /// The call, in a sandbox of its own.

@@ -17,7 +17,7 @@ use crate::{
     AuditLevel, AuditLog, CallOptions, Error, ErrorKind, PluginLease, WasmInstanceConfig,
     WasmPluginState, WasmValue, WasmValues,
     condition::{BUDGETED, Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
-    engine::{Code, Evidence, Failure, Sandbox, Version},
+    engine::{Code, Evidence, Exports, Failure, Sandbox, Version},
     host::{Host, HostFunctions, PluginContext},
     ledger::{Account, Resource},
     origin::Origin,
@@ -61,8 +61,8 @@ impl<H: Host> WasmPluginInstance<H> {
         origin: &Origin<H>,
         account: Arc<Account>,
     ) -> Result<Self, Error> {
-        let (hash, code) =
-            Self::check(name, wasm, &config, origin).map_err(|error| error.in_plugin(name))?;
+        let (hash, code, exports) = Self::check(name, wasm, &config, origin, &account)
+            .map_err(|error| error.in_plugin(name))?;
         let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
         let budget = config.fuel_budget.unwrap_or(u64::MAX);
@@ -73,7 +73,7 @@ impl<H: Host> WasmPluginInstance<H> {
             name: name.into(),
             config,
             hash,
-            exports: Arc::clone(code.functions()),
+            exports,
             host: Arc::clone(&origin.host),
             clock: origin.clock.clone(),
             directory: origin.directory.clone(),
@@ -104,11 +104,13 @@ impl<H: Host> WasmPluginInstance<H> {
         wasm: &[u8],
         config: &WasmInstanceConfig,
         origin: &Origin<H>,
-    ) -> Result<([u8; 32], Code<H>), Error> {
+        account: &Arc<Account>,
+    ) -> Result<([u8; 32], Code<H>, Exports), Error> {
         report::check_plugin_name(name)?;
         report::check_config(config, origin.clock.is_some())?;
         let hash = report::check_hash(wasm, config)?;
-        Ok((hash, compile(wasm, config, &origin.table, &origin.audit)?))
+        let (code, exports) = compile(wasm, config, &origin.table, &origin.audit, account)?;
+        Ok((hash, code, exports))
     }
 
     /// Makes the first sandbox and runs its start function; calls are accepted from here on. Does
@@ -377,8 +379,10 @@ fn compile<H: Host>(
     config: &WasmInstanceConfig,
     table: &HostFunctions<H>,
     audit: &AuditLog,
-) -> Result<Code<H>, Error> {
-    Code::compile(wasm, config, table, audit.level() == AuditLevel::HostCalls)
+    account: &Arc<Account>,
+) -> Result<(Code<H>, Exports), Error> {
+    let audited = audit.level() == AuditLevel::HostCalls;
+    Code::compile(wasm, config, table, audited, account)
 }
 
 impl<H: Host> Drop for WasmPluginInstance<H> {

@@ -3,7 +3,7 @@
 use crate::{
     CallOptions, CancelToken, Error, ErrorKind, HostResult, Output, WasmPluginInstance, WasmValue,
     WasmValues,
-    engine::{Bytes, CallLimits, ExportedFunction},
+    engine::{Bytes, CallLimits, Evidence, ExportedFunction},
     frame::{Frame, Plan, Run},
     host::{Host, HostError, PluginContext},
     report,
@@ -94,7 +94,10 @@ impl<H: Host> WasmPluginInstance<H> {
         input: &[u8],
         options: CallOptions,
     ) -> Result<PluginCall<H>, Error> {
-        self.start_plan(input.to_vec(), options, |context| {
+        let copied = report::copy(input).map_err(|failure| {
+            self.failed(function, failure, &options, &Evidence::default(), &self.context())
+        });
+        self.start_plan(copied?, options, |context| {
             let (index, exported) = self.find_in_version(function, context)?;
             report::check_byte_function(Some(exported))
                 .map_err(|error| self.name_error(error, function))?;

@@ -6,6 +6,7 @@
 //! closes; if it failed, the breaker is open again, for twice as long.
 
 use crate::{
+    AuditDecision,
     condition::{Condition, FAILING, QUARANTINED},
     sync::{AtomicUsize, Mutex, Ordering},
 };
@@ -144,13 +145,15 @@ impl fmt::Display for QuarantineEnd {
 // Behind a pointer, so that it is linked only where a policy is made.
 pub(crate) trait Breaker: Send + Sync {
     /// Takes in what happened to the call in the slot whose trial is `trial`, 0 for none; returns whether
-    /// the call may run, and what there is to tell. `condition` says afterwards what holds now.
+    /// the call may run, once all that there is to `tell` is told. `condition` says afterwards what holds
+    /// now.
     fn change(
         &self,
         condition: &Condition,
         now_us: Option<u64>,
         trial: &AtomicUsize,
         change: Change<'_>,
+        tell: Tell<'_>,
     ) -> Changed;
 
     /// Why calls are refused, and until when; nothing if they are not.
@@ -159,6 +162,9 @@ pub(crate) trait Breaker: Send + Sync {
     /// The same in words.
     fn words(&self, now_us: Option<u64>) -> String;
 }
+
+/// Tells a decision: with a function, and how it came about.
+pub(crate) type Tell<'a> = &'a dyn Fn(AuditDecision, &str, &str);
 
 /// What happened to a call.
 #[derive(Debug, Clone, Copy)]
@@ -199,6 +205,7 @@ impl Breaker for Guarded {
         now_us: Option<u64>,
         trial: &AtomicUsize,
         change: Change<'_>,
+        tell: Tell<'_>,
     ) -> Changed {
         let mut state = self.state.lock();
         if state.is_retired {
@@ -232,6 +239,15 @@ impl Breaker for Guarded {
         // While the state is locked, so that they never say what an earlier change has left.
         condition.hold(QUARANTINED, state.is_open());
         condition.hold(FAILING, state.has_failures());
+        drop(state);
+        match (changed, change) {
+            (Changed::Opened, Change::Failed(function, reason)) => {
+                tell(AuditDecision::Quarantine, function, reason);
+            }
+            (Changed::Closed, Change::Revive) => tell(AuditDecision::Revive, "", "by hand"),
+            (Changed::Closed, _) => tell(AuditDecision::Revive, "", "a trial went well"),
+            _ => {}
+        }
         changed
     }
 

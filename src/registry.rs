@@ -24,7 +24,6 @@ use crate::{
 };
 use alloc::{
     boxed::Box,
-    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -148,7 +147,7 @@ impl<H: Host> WasmPluginRegistry<H> {
                 tenant: &tenant,
                 plugin: name,
                 function: "",
-                resource: &format!("{:?}", error.kind()),
+                resource: error.kind().name(),
                 status: -1,
                 fuel: 0,
             };

@@ -21,6 +21,10 @@ pub struct TenantQuota {
     pub max_memory_bytes: u64,
     /// Elements of all tables of all sandboxes.
     pub max_table_elements: u64,
+    /// Bytes of heap that plugins take for all of this at most: code, sandboxes, memories, tables and
+    /// stacks, by an estimate that is never below what they take. `docs/memory.md` says how it is made up,
+    /// and what it has to be for the heap not to run out.
+    pub max_heap_bytes: u64,
     /// Rows that plugins have stored with the host, which counts them:
     /// [`Host::limit_storage`](crate::Host::limit_storage). An [`EmbeddedHost`](crate::EmbeddedHost) has
     /// limits of its own besides.
@@ -53,6 +57,7 @@ impl Default for TenantQuota {
             max_sandboxes: u64::MAX,
             max_memory_bytes: u64::MAX,
             max_table_elements: u64::MAX,
+            max_heap_bytes: u64::MAX,
             max_stored_rows: u64::MAX,
             max_stored_bytes: u64::MAX,
             fuel_rate: None,
@@ -87,6 +92,7 @@ impl TenantQuota {
         account.set_limit(Resource::Sandboxes, self.max_sandboxes);
         account.set_limit(Resource::MemoryBytes, self.max_memory_bytes);
         account.set_limit(Resource::TableElements, self.max_table_elements);
+        account.set_limit(Resource::HeapBytes, self.max_heap_bytes);
         Ok(())
     }
 }
@@ -102,6 +108,8 @@ pub struct TenantUsage {
     pub memory_bytes: u64,
     /// Elements of all tables.
     pub table_elements: u64,
+    /// Bytes of heap at most, as [`TenantQuota::max_heap_bytes`] counts them.
+    pub heap_bytes: u64,
     /// Rows stored with the host; 0 if it does not count them.
     pub stored_rows: u64,
     /// Bytes stored with the host; 0 if it does not count them.
@@ -119,6 +127,7 @@ impl TenantUsage {
             sandboxes: used(Resource::Sandboxes),
             memory_bytes: used(Resource::MemoryBytes),
             table_elements: used(Resource::TableElements),
+            heap_bytes: used(Resource::HeapBytes),
             stored_rows,
             stored_bytes,
             fuel_left: account.fuel_left(clock),

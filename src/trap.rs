@@ -44,6 +44,8 @@ impl TrapCode {
 
 impl TrapCode {
     /// What happened, in a few words.
+    // Once: where it is inlined it is a table.
+    #[inline(never)]
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::UnreachableCodeReached => "`unreachable` was executed",

@@ -4,11 +4,14 @@ use super::{
     code::{Code, exported_functions, position, refusals, refused_import, validate},
     inspect::{Shape, inspect},
     proposals,
+    weight::Weight,
 };
 use crate::{
     AdmissionReport, AdmittedFunction, AdmittedImport, WasmInstanceConfig,
     host::{Host, HostFunctions},
+    ledger::Account,
     report,
+    sync::Arc,
 };
 use alloc::{format, string::ToString, vec::Vec};
 
@@ -22,7 +25,11 @@ pub(crate) fn admission<H: Host>(
     let mut refused = Vec::new();
     refused.extend(report::check_config(config, has_clock).err());
     refused.extend(report::check_hash(wasm, config).err());
-    let shape = inspect(wasm, config).unwrap_or_else(|error| {
+    // Of nobody: what is only looked at takes nothing of a quota.
+    let account = Arc::new(Account::new("", None));
+    let weight = Weight::new(&account, config, table.len());
+    let shape = weight.and_then(|mut weight| inspect(wasm, config, &mut weight));
+    let shape = shape.unwrap_or_else(|error| {
         refused.push(error);
         Shape::default()
     });
@@ -32,7 +39,7 @@ pub(crate) fn admission<H: Host>(
     }
     if refused.is_empty() {
         // What is valid may still be too large for the interpreter.
-        refused.extend(Code::compile(wasm, config, table, false).err());
+        refused.extend(Code::compile(wasm, config, table, false, &account).err());
     }
     let mut proposals = shape.type_proposals.clone();
     if refused.is_empty() {

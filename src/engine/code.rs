@@ -5,11 +5,13 @@ use super::{
     inspect::{Care, Shape, Signature, inspect, invalid},
     limits::CallLimits,
     link::HostBody,
-    rewrite::{START_EXPORT, rewrite},
+    rewrite::{START_EXPORT, is_rewritten, rewrite},
+    weight::{Shared, Weight},
 };
 use crate::{
     CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
     host::{FunctionSpec, Host, HostFunctions},
+    ledger::Account,
     schedule::MAX_WHOLE_FUEL,
     sync::Arc,
     value::TypeList,
@@ -26,7 +28,8 @@ pub(crate) struct Code<H: Host> {
     pub(super) module: Module,
     pub(super) has_start: bool,
     care: Care,
-    functions: Arc<[ExportedFunction]>,
+    /// What it takes of the heap.
+    pub(super) weight: Shared,
     linked: Linked<H>,
 }
 
@@ -37,6 +40,9 @@ struct Linked<H: Host> {
     /// For each function of the registry's table, whether it is imported.
     imports: Box<[bool]>,
 }
+
+/// The functions that a plugin exports, sorted by name.
+pub(crate) type Exports = Box<[ExportedFunction]>;
 
 /// A function that a plugin exports.
 #[derive(Debug, Clone)]
@@ -49,14 +55,21 @@ pub(crate) struct ExportedFunction {
 }
 
 impl<H: Host> Code<H> {
-    /// Admits, compiles and links `wasm`; `audited` if each host call goes to the audit ring.
+    /// Admits, compiles and links `wasm`; `audited` if each host call goes to the audit ring. The account
+    /// pays for it as long as it is there, and before anything of it is compiled. Returns what it exports,
+    /// too.
     pub(crate) fn compile(
         wasm: &[u8],
         config: &WasmInstanceConfig,
         table: &HostFunctions<H>,
         audited: bool,
-    ) -> Result<Self, Error> {
-        let shape = inspect(wasm, config)?;
+        account: &Arc<Account>,
+    ) -> Result<(Self, Exports), Error> {
+        let mut weight = Weight::new(account, config, table.len())?;
+        let shape = inspect(wasm, config, &mut weight)?;
+        if is_rewritten(&shape) {
+            weight.rewrite(wasm.len())?;
+        }
         let engine = Engine::new(&engine_config(config));
         let linked = link(&shape, config, table, audited)?;
         let given = wasm;
@@ -66,14 +79,15 @@ impl<H: Host> Code<H> {
             validate(given, config)?;
         }
         let module = translate(&engine, &wasm)?;
-        Ok(Self {
+        let code = Self {
             engine,
             module,
             has_start: shape.start.is_some(),
             care: shape.care,
-            functions: exported_functions(&shape).into(),
+            weight: weight.share(),
             linked,
-        })
+        };
+        Ok((code, exported_functions(&shape).into()))
     }
 
     /// What a call that the host makes, and does not pause, may use.
@@ -99,17 +113,6 @@ impl<H: Host> Code<H> {
     /// For each function of the registry's table, whether it imports it.
     pub(crate) fn imports(&self) -> &[bool] {
         &self.linked.imports
-    }
-
-    /// The exported functions, sorted by name.
-    pub(crate) fn functions(&self) -> &Arc<[ExportedFunction]> {
-        &self.functions
-    }
-
-    /// The index of an exported function.
-    #[inline]
-    pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        self.functions.binary_search_by(|function| (*function.name).cmp(name)).ok()
     }
 }
 

@@ -269,7 +269,11 @@ impl Bytes<'_> {
     /// Appends a guest's answer.
     fn keep(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let (len, room) = (bytes.len(), self.max_answer_bytes);
-        if len > room || self.answer.try_reserve(len).is_err() {
+        if self.answer.is_empty() && self.answer.capacity() < len {
+            // The old space goes first, and no more is taken than is paid for.
+            *self.answer = Vec::new();
+        }
+        if len > room || self.answer.try_reserve_exact(len).is_err() {
             return Err(Failure::AnswerTooLong { len, room });
         }
         self.answer.extend_from_slice(bytes);

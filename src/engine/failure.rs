@@ -151,7 +151,7 @@ impl fmt::Display for BadAnswer {
 
 /// The error that travels through wasmi from a host function to the executor. It is `Copy`, since a
 /// suspended call shows it by reference only.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct HostStop {
     pub(super) error: HostError,
     pub(super) function: usize,
@@ -160,6 +160,13 @@ pub(super) struct HostStop {
 impl fmt::Display for HostStop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
+    }
+}
+
+/// Nobody sees it, and wasmi keeps it where everything is linked: derived, it takes 200 bytes.
+impl fmt::Debug for HostStop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

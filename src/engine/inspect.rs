@@ -1,10 +1,15 @@
 //! Reads a module's sections and holds them against the limits, before wasmi sees it.
 
-use super::names::function_names;
+use super::{
+    constants,
+    names::function_names,
+    operators::check_operators,
+    weight::{Body, Weight},
+};
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig, text::prefix};
 use alloc::{boxed::Box, collections::BinaryHeap, format, string::String, vec::Vec};
 use wasmparser::{
-    CompositeInnerType, CustomSectionReader, ExternalKind, FuncType, Operator, Parser, Payload,
+    CompositeInnerType, CustomSectionReader, ExternalKind, FuncType, Parser, Payload, TableInit,
     TypeRef, ValType,
 };
 
@@ -92,7 +97,17 @@ impl Shape {
 
     /// The signature of a function by its index.
     pub(crate) fn signature(&self, function: u32) -> Option<&Signature> {
-        self.type_at(*self.functions.get(usize::try_from(function).ok()?)?)
+        self.type_at(self.type_of(function)?)
+    }
+
+    /// The type of a function by its index.
+    pub(super) fn type_of(&self, function: u32) -> Option<u32> {
+        self.functions.get(usize::try_from(function).ok()?).copied()
+    }
+
+    /// How many results a type has.
+    pub(super) fn results(&self, ty: Option<u32>) -> usize {
+        ty.and_then(|ty| self.type_at(ty)).map_or(0, |signature| signature.results.len())
     }
 
     pub(super) fn type_count(&self) -> usize {
@@ -114,7 +129,7 @@ impl Shape {
     }
 
     /// Notes that the code grows a table. What is no table is left for the compiler to refuse.
-    fn grows(&mut self, table: u32) {
+    pub(super) fn grows(&mut self, table: u32) {
         self.care.leaks_stack = true;
         if (table as usize) < self.tables.len() && !self.grown_tables.contains(&table) {
             self.grown_tables.push(table);
@@ -128,17 +143,22 @@ impl Shape {
     }
 }
 
-/// Reads the sections of `wasm`.
+/// Reads the sections of `wasm`, each once `weight` has paid for it.
 ///
 /// # Errors
 ///
 /// `InvalidModule` for what is no module, `LimitExceeded` for the first count or size over its
-/// limit, `Refused` for an import that is no function.
-pub(crate) fn inspect(wasm: &[u8], config: &WasmInstanceConfig) -> Result<Shape, Error> {
+/// limit, `QuotaExceeded` for the ceiling of heap, `Refused` for an import that is no function.
+pub(super) fn inspect(
+    wasm: &[u8],
+    config: &WasmInstanceConfig,
+    weight: &mut Weight,
+) -> Result<Shape, Error> {
     let limits = &config.limits;
     limit("module bytes", wasm.len() as u64, limits.max_module_bytes, "max_module_bytes")?;
     check_header(wasm)?;
-    let mut reader = Reader { shape: Shape::default(), limits, has_names: false };
+    let may_call = !config.capabilities.can_call_plugin.is_empty();
+    let mut reader = Reader { shape: Shape::default(), limits, weight, may_call, has_names: false };
     each_payload(wasm, &mut |payload| reader.section(payload))?;
     let mut shape = reader.shape;
     let memory_limit = config.capabilities.memory_limit_bytes;
@@ -223,6 +243,9 @@ fn over_limit(what: &dyn core::fmt::Display, value: u64, max: u64, name: &str) -
 struct Reader<'l> {
     shape: Shape,
     limits: &'l ModuleLimits,
+    weight: &'l mut Weight,
+    /// Whether it may call other plugins.
+    may_call: bool,
     /// Whether there was a name section.
     has_names: bool,
 }
@@ -230,6 +253,7 @@ struct Reader<'l> {
 impl Reader<'_> {
     fn section(&mut self, payload: Payload<'_>) -> Result<(), Error> {
         let limits = self.limits;
+        self.weight.pay(&payload)?;
         match payload {
             Payload::TypeSection(types) => {
                 limit("types", types.count(), limits.max_types, "max_types")?;
@@ -255,8 +279,9 @@ impl Reader<'_> {
             Payload::GlobalSection(globals) => {
                 limit("globals", globals.count(), limits.max_globals, "max_globals")?;
                 globals.into_iter().try_for_each(|global| {
-                    let ty = global.map_err(|error| invalid(&error))?.ty.content_type;
-                    self.value_type(ty).map(|_| ())
+                    let global = global.map_err(|error| invalid(&error))?;
+                    constants::check(&global.init_expr)?;
+                    self.value_type(global.ty.content_type).map(|_| ())
                 })
             }
             Payload::ExportSection(exports) => {
@@ -269,16 +294,16 @@ impl Reader<'_> {
             }
             Payload::ElementSection(elements) => {
                 let max = limits.max_element_segments;
-                limit("element segments", elements.count(), max, "max_element_segments")
+                limit("element segments", elements.count(), max, "max_element_segments")?;
+                elements.into_iter().try_for_each(constants::check_element)
             }
             Payload::DataSection(data) => {
-                limit("data segments", data.count(), limits.max_data_segments, "max_data_segments")
+                let max = limits.max_data_segments;
+                limit("data segments", data.count(), max, "max_data_segments")?;
+                data.into_iter().try_for_each(constants::check_data)
             }
             Payload::CodeSectionEntry(body) => self.body(&body),
-            Payload::CustomSection(section) => {
-                self.debug_names(&section);
-                Ok(())
-            }
+            Payload::CustomSection(section) => self.debug_names(&section),
             _ => Ok(()),
         }
     }
@@ -286,11 +311,13 @@ impl Reader<'_> {
     /// Takes over what the name section calls exported functions. A module has one such section that
     /// names each function once; what is more than that is passed over, since it may be a million
     /// times more.
-    fn debug_names(&mut self, section: &CustomSectionReader<'_>) {
+    fn debug_names(&mut self, section: &CustomSectionReader<'_>) -> Result<(), Error> {
         if section.name() != "name" || core::mem::replace(&mut self.has_names, true) {
-            return;
+            return Ok(());
         }
         let functions = || self.shape.exports.iter().filter(|export| export.is_function());
+        let longest = functions().count().saturating_mul(MAX_DEBUG_NAME_BYTES);
+        self.weight.names(longest.min(section.data().len()))?;
         // By a heap: see `exported_functions`.
         let indices: BinaryHeap<_> = functions().map(|export| export.index).collect();
         let indices = indices.into_sorted_vec();
@@ -306,6 +333,7 @@ impl Reader<'_> {
             let name = at.ok().and_then(|at| names.get(at).copied().flatten());
             export.debug_name = name.filter(|name| *name != export.name).map(Into::into);
         }
+        Ok(())
     }
 
     fn function(&mut self, ty: wasmparser::Result<u32>) -> Result<(), Error> {
@@ -375,6 +403,9 @@ impl Reader<'_> {
         let (module, name) = (import.module, import.name);
         let kind = match import.ty {
             TypeRef::Func(type_index) => {
+                if self.may_call && (module, name) == ("soch_v1", "call_plugin") {
+                    self.weight.answer(self.limits.max_answer_bytes);
+                }
                 self.shape.functions.push(type_index);
                 self.shape.imports.push(Import {
                     module: module.into(),
@@ -396,7 +427,11 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, table: wasmparser::Result<wasmparser::Table<'_>>) -> Result<(), Error> {
-        let ty = table.map_err(|error| invalid(&error))?.ty;
+        let table = table.map_err(|error| invalid(&error))?;
+        if let TableInit::Expr(value) = &table.init {
+            constants::check(value)?;
+        }
+        let ty = table.ty;
         let shape = &mut self.shape;
         let is_extern = ty.element_type.is_extern_ref();
         shape.tables.push(Table { is_extern, is_64: ty.table64 });
@@ -456,45 +491,9 @@ impl Reader<'_> {
         }
         let max = self.limits.max_locals;
         limit(format_args!("locals in function {index}"), locals, max, "max_locals")?;
-        check_operators(body, index, &mut self.shape)
+        let ty = u32::try_from(index).ok().and_then(|index| self.shape.type_of(index));
+        let mut weight = Body::new(self.shape.results(ty), locals);
+        check_operators(body, index, &mut self.shape, &mut weight)?;
+        self.weight.body(&weight, body.range().len())
     }
-}
-
-/// Checks that nothing follows the end of a function, and notes the operators that need care.
-///
-/// wasmi 2.0.0 translates each operator right after it is validated, but validation finds operators
-/// beyond the end only when it is through with the body. By then the translator has panicked.
-fn check_operators(
-    body: &wasmparser::FunctionBody<'_>,
-    index: u64,
-    shape: &mut Shape,
-) -> Result<(), Error> {
-    let mut operators = body.get_operators_reader().map_err(|error| invalid(&error))?;
-    let mut depth = 1_u32;
-    while !operators.eof() {
-        if depth == 0 {
-            let what = format!("not a valid module: function {index} goes on after its end");
-            return Err(Error::guest(ErrorKind::InvalidModule, what));
-        }
-        match operators.read().map_err(|error| invalid(&error))? {
-            Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Try { .. }
-            | Operator::TryTable { .. } => depth = depth.saturating_add(1),
-            Operator::End | Operator::Delegate { .. } => depth = depth.saturating_sub(1),
-            Operator::MemoryGrow { .. } | Operator::TableInit { .. } => {
-                shape.care.leaks_stack = true;
-            }
-            Operator::TableGrow { table } => shape.grows(table),
-            Operator::ReturnCall { function_index } => {
-                shape.care.tail_calls_host |= (function_index as usize) < shape.imports.len();
-            }
-            Operator::ReturnCallIndirect { .. } | Operator::ReturnCallRef { .. } => {
-                shape.care.tail_calls_unknown = true;
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

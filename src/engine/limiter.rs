@@ -1,5 +1,6 @@
 //! The limits on growth of one sandbox: all its memories together, all its tables together.
 
+use super::weight::{Share, Shared, TABLE_ELEMENT_BYTES};
 use crate::{
     GrowthPolicy, WasmInstanceConfig,
     ledger::{Account, Reached, Resource},
@@ -21,6 +22,9 @@ pub(super) struct Limiter {
     policy: GrowthPolicy,
     /// What the growth in progress adds; taken back if it fails after all.
     pending: usize,
+    /// The heap that memories and tables take.
+    memory_heap: Share,
+    table_heap: Share,
     /// Whether the module's own memories and tables are being made, to which no step applies.
     starting: bool,
     /// Whether the last `table.grow` stopped for want of fuel.
@@ -29,6 +33,7 @@ pub(super) struct Limiter {
     reached: Option<(Resource, usize)>,
     counts: Arc<SlotCounts>,
     account: Arc<Account>,
+    weight: Shared,
 }
 
 pub(super) type Verdict = Result<bool, LimiterError>;
@@ -38,9 +43,11 @@ impl Limiter {
         config: &WasmInstanceConfig,
         counts: Arc<SlotCounts>,
         account: Arc<Account>,
+        weight: Shared,
     ) -> Result<Self, Box<Reached>> {
         let limits = &config.limits;
         account.try_take(Resource::Sandboxes, 1)?;
+        weight.enter().inspect_err(|_| account.give(Resource::Sandboxes, 1))?;
         Ok(Self {
             memory_bytes: 0,
             table_elements: 0,
@@ -49,11 +56,14 @@ impl Limiter {
             max_step_bytes: saturate(limits.max_growth_step_bytes),
             policy: limits.on_growth_denied,
             pending: 0,
+            memory_heap: Share::default(),
+            table_heap: Share::default(),
             starting: true,
             table_growth_interrupted: false,
             reached: None,
             counts,
             account,
+            weight,
         })
     }
 
@@ -82,11 +92,10 @@ impl Limiter {
         self.reached.and_then(|(what, n)| self.account.reached(what, n))
     }
 
-    /// Takes what a growth adds from the tenant's account.
-    fn take(&mut self, what: Resource, added: usize) -> bool {
-        let taken = self.account.take(what, added);
-        self.reached = (!taken).then_some((what, added));
-        taken
+    /// Takes what a growth adds, itself and of the heap, from the tenant's account.
+    fn take(&mut self, what: Resource, added: usize, heap: usize) -> bool {
+        self.reached = self.account.take_all([(what, added), (Resource::HeapBytes, heap)]).err();
+        self.reached.is_none()
     }
 
     fn deny(&self) -> Verdict {
@@ -99,10 +108,13 @@ impl Limiter {
 
 impl Drop for Limiter {
     fn drop(&mut self) {
+        self.weight.leave();
         let held = [
             (Resource::Sandboxes, 1),
             (Resource::MemoryBytes, self.memory_bytes),
             (Resource::TableElements, self.table_elements),
+            (Resource::HeapBytes, self.memory_heap.bytes()),
+            (Resource::HeapBytes, self.table_heap.bytes()),
         ];
         for (what, n) in held {
             self.account.give(what, n);
@@ -123,9 +135,11 @@ impl Limiter {
             self.reached = None;
             return self.deny();
         }
-        if !self.take(Resource::MemoryBytes, added) {
+        let heap = self.memory_heap.needs(added, total, self.starting);
+        if !self.take(Resource::MemoryBytes, added, heap) {
             return self.deny();
         }
+        self.memory_heap.grow(heap);
         self.memory_bytes = total;
         self.pending = added;
         self.counts.peak_memory.raise_to(total as u64);
@@ -148,9 +162,12 @@ impl Limiter {
         if max.is_some_and(|max| desired > max) {
             return Ok(false);
         }
-        if !self.take(Resource::TableElements, added) {
+        let bytes = |elements: usize| elements.saturating_mul(TABLE_ELEMENT_BYTES);
+        let heap = self.table_heap.needs(bytes(added), bytes(total), self.starting);
+        if !self.take(Resource::TableElements, added, heap) {
             return self.deny();
         }
+        self.table_heap.grow(heap);
         self.table_elements = total;
         self.pending = added;
         Ok(true)
@@ -161,6 +178,7 @@ impl Limiter {
         let pending = core::mem::take(&mut self.pending);
         self.memory_bytes = self.memory_bytes.saturating_sub(pending);
         self.account.give(Resource::MemoryBytes, pending);
+        self.account.give(Resource::HeapBytes, self.memory_heap.shrink());
     }
 
     /// Takes back the growth that was allowed last.
@@ -168,6 +186,7 @@ impl Limiter {
         let pending = core::mem::take(&mut self.pending);
         self.table_elements = self.table_elements.saturating_sub(pending);
         self.account.give(Resource::TableElements, pending);
+        self.account.give(Resource::HeapBytes, self.table_heap.shrink());
         self.table_growth_interrupted = matches!(error, TableError::OutOfFuel { .. });
     }
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod code;
+mod constants;
 mod convention;
 mod costs;
 mod dispatch;
@@ -12,6 +13,7 @@ mod limits;
 mod link;
 mod memories;
 mod names;
+mod operators;
 mod proposals;
 mod rewrite;
 mod run;
@@ -22,10 +24,15 @@ mod task;
 mod unwind;
 mod values;
 mod version;
+#[cfg(feature = "quotas")]
+mod weight;
+#[cfg(not(feature = "quotas"))]
+#[path = "weightless.rs"]
+mod weight;
 
 pub(crate) use self::{
     admission::admission,
-    code::{Code, ExportedFunction},
+    code::{Code, ExportedFunction, Exports},
     convention::{Bytes, Input},
     dispatch::check as check_dispatch,
     failure::{Evidence, Failure},

@@ -23,10 +23,15 @@ use wasmparser::{ExternalKind, FunctionBody, Operator, Payload};
 /// The reserved name under which a start function is exported. No module may export it itself.
 pub(crate) const START_EXPORT: &str = "soch_v1:start";
 
+/// Whether a module is compiled as something else.
+pub(super) fn is_rewritten(shape: &Shape) -> bool {
+    shape.start.is_some() || !shape.grown_tables.is_empty() || shape.care.tail_calls_host
+}
+
 /// Returns `wasm` as it is to be compiled.
 pub(super) fn rewrite<'w>(wasm: &'w [u8], shape: &Shape) -> Result<Cow<'w, [u8]>, Error> {
     let growing = GrowingTables(&shape.grown_tables);
-    if shape.start.is_none() && growing.0.is_empty() && !shape.care.tail_calls_host {
+    if !is_rewritten(shape) {
         return Ok(Cow::Borrowed(wasm));
     }
     let mut module = Module::new();

@@ -41,8 +41,7 @@ pub(crate) struct Sandbox<H: Host> {
     /// The number of the version.
     number: usize,
     outlasts_calls: bool,
-    exports: Arc<[ExportedFunction]>,
-    /// The exported functions, in the order of `exports`.
+    /// The exported functions, in the order of `version.context.exports`.
     pub(super) functions: Vec<Func>,
     /// The typed form of each exported function, made on first use: a `TypedFunc` of some type. Empty
     /// before that.
@@ -84,9 +83,13 @@ impl<H: Host> Sandbox<H> {
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
         let Version { code, context, .. } = &**version;
-        let limiter =
-            Limiter::new(&context.config, Arc::clone(counts), Arc::clone(&context.account))
-                .inspect_err(|reached| context.tell_quota(reached, None))?;
+        let limiter = Limiter::new(
+            &context.config,
+            Arc::clone(counts),
+            Arc::clone(&context.account),
+            code.weight.clone(),
+        )
+        .inspect_err(|reached| context.tell_quota(reached, None))?;
         counts.sandboxes.add(1);
         counts.version.store(version.number, Ordering::Release);
         let data = StoreData::new(Arc::clone(context), Arc::clone(counts), limiter);
@@ -104,8 +107,8 @@ impl<H: Host> Sandbox<H> {
         })?;
         store.data_mut().limiter.started();
         store.data_mut().memory = instance.get_memory(&store, "memory");
-        let mut functions = Vec::with_capacity(code.functions().len());
-        for exported in code.functions().iter() {
+        let mut functions = Vec::with_capacity(context.exports.len());
+        for exported in &context.exports {
             let function = instance.get_func(&store, &exported.name);
             functions.push(function.ok_or_else(no_such_export)?);
         }
@@ -114,7 +117,6 @@ impl<H: Host> Sandbox<H> {
             typed: Vec::new(),
             functions,
             version: Arc::clone(version),
-            exports: Arc::clone(code.functions()),
             number: version.number,
             outlasts_calls: context.config.reset == ResetPolicy::OnTrap,
             instance,
@@ -216,13 +218,13 @@ impl<H: Host> Sandbox<H> {
     #[inline]
     pub(crate) fn find(&mut self, name: &str) -> Option<usize> {
         if self.export(self.last_found).is_none_or(|function| *function.name != *name) {
-            self.last_found = self.version.code.find(name)?;
+            self.last_found = self.version.context.export(name)?.0;
         }
         Some(self.last_found)
     }
 
     pub(crate) fn export(&self, index: usize) -> Option<&ExportedFunction> {
-        self.exports.get(index)
+        self.version.context.exports.get(index)
     }
 
     /// The fuel that the last call spent.
@@ -458,7 +460,7 @@ impl<H: Host> Sandbox<H> {
         for arg in args {
             values.push(lower(&mut self.store, *arg)?).map_err(|_| no_such_export())?;
         }
-        let types = self.exports.get(index).map_or(&[][..], |f| &f.results);
+        let types = self.version.context.exports.get(index).map_or(&[][..], |f| &f.results);
         for ty in types {
             values.push(placeholder(*ty)).map_err(|_| no_such_export())?;
         }

@@ -12,6 +12,10 @@ use crate::{
 };
 use alloc::{format, string::String, vec::Vec};
 
+fn account() -> Arc<Account> {
+    Arc::new(Account::new("", None))
+}
+
 fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
     let config = WasmInstanceConfig {
         capabilities: WasmPluginCapabilities {
@@ -22,25 +26,25 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         ..WasmInstanceConfig::default()
     };
     let table = Arc::new(HostFunctionTable::<EmbeddedHost>::new().finish().unwrap());
-    let code = Arc::new(Code::compile(wasm, &config, &table, false).unwrap());
+    let (code, exports) = Code::compile(wasm, &config, &table, false, &account()).unwrap();
     let context = Arc::new(PluginContext {
         id: 1,
         name: "plugin".into(),
         config,
         hash: [0; 32],
-        exports: Arc::clone(code.functions()),
+        exports,
         host: Arc::new(EmbeddedHost::new()),
         clock: default_clock(),
         directory: no_directory(),
         audit: Arc::new(AuditLog::new(AuditLevel::Off)),
         function_names: Arc::clone(&table) as _,
-        account: Arc::new(Account::new("", None)),
+        account: account(),
         kept: Once::new(),
     });
     let counts = SlotCounts::new(table.len());
     // As after many quick looks: the slices are as long as the limits say.
     (0..10).for_each(|_| counts.stride.adapt(0, 0, u64::MAX));
-    let version = Version::new(1, code, context);
+    let version = Version::new(1, Arc::new(code), context);
     Sandbox::start(&Arc::new(version), &Arc::new(counts)).unwrap()
 }
 
@@ -51,13 +55,13 @@ fn call(
     fuel: u64,
     slice_fuel: u64,
 ) -> (u64, Result<WasmValues, Failure>) {
-    let index = sandbox.version().code.find(function).unwrap();
+    let index = sandbox.find(function).unwrap();
     let args: Vec<_> = args.iter().copied().map(WasmValue::I32).collect();
     let whole = slice_fuel == u64::MAX;
     let limits =
         CallLimits { fuel, timeout_us: 0, tag: 0, slice_fuel, whole, outer_deadline_us: None };
     let mut results = WasmValues::new();
-    let result = sandbox.call_values(index, &args, &mut results, &limits);
+    let result = sandbox.call_values(index, &args, &mut results, Some(&limits));
     (sandbox.spent(), result.map(|()| results))
 }
 
@@ -154,6 +158,8 @@ fn a_function_too_large_for_the_interpreter_is_over_a_limit_not_invalid() {
     let body = "(i64.const 77777777777) ".repeat(70_000) + &"drop ".repeat(70_000);
     let wasm = wat::parse_str(format!("(module (func {body}))")).unwrap();
     let table = HostFunctionTable::<EmbeddedHost>::new().finish().unwrap();
-    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table, false).err().unwrap();
+    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table, false, &account())
+        .err()
+        .unwrap();
     assert_eq!(error.kind(), crate::ErrorKind::LimitExceeded, "{error}");
 }

@@ -1,7 +1,7 @@
 //! What kinds of errors there are, and whose doing each is.
 
 /// What went wrong, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The bytes are not a valid core WebAssembly module; the message says what they look like.
@@ -52,6 +52,45 @@ pub enum ErrorKind {
     Unloaded,
     /// A file could not be read.
     Io,
+}
+
+impl ErrorKind {
+    /// Returns the name of the variant, as `Debug` writes it.
+    #[inline(never)]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidModule => "InvalidModule",
+            Self::Refused => "Refused",
+            Self::LimitExceeded => "LimitExceeded",
+            Self::AlreadyLoaded => "AlreadyLoaded",
+            Self::NotFound => "NotFound",
+            Self::FunctionNotFound => "FunctionNotFound",
+            Self::SignatureMismatch => "SignatureMismatch",
+            Self::Busy => "Busy",
+            Self::NotReady => "NotReady",
+            Self::OutOfFuel => "OutOfFuel",
+            Self::Deadline => "Deadline",
+            Self::Cancelled => "Cancelled",
+            Self::Trap => "Trap",
+            Self::Denied => "Denied",
+            Self::Quarantined => "Quarantined",
+            Self::QuotaExceeded => "QuotaExceeded",
+            Self::HashMismatch => "HashMismatch",
+            Self::ClockMissing => "ClockMissing",
+            Self::UnsoundDispatch => "UnsoundDispatch",
+            Self::BadGuestAnswer => "BadGuestAnswer",
+            Self::TableFull => "TableFull",
+            Self::Host => "Host",
+            Self::Unloaded => "Unloaded",
+            Self::Io => "Io",
+        }
+    }
+}
+
+impl core::fmt::Debug for ErrorKind {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Whose doing an error is.

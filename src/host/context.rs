@@ -4,7 +4,7 @@ use super::{Chain, Host, Link};
 use crate::{
     AuditDecision, AuditLog, PluginEvent, WasmInstanceConfig, WasmPluginInstance,
     audit::Recorded,
-    engine::ExportedFunction,
+    engine::{ExportedFunction, Exports},
     ledger::{Account, Reached},
     schedule::Timer,
     sync::{Arc, Once, Weak},
@@ -23,7 +23,7 @@ pub(crate) struct PluginContext<H> {
     /// The SHA-256 of the module's bytes as they were given.
     pub(crate) hash: [u8; 32],
     /// The exported functions, sorted by name.
-    pub(crate) exports: Arc<[ExportedFunction]>,
+    pub(crate) exports: Exports,
     pub(crate) host: Arc<H>,
     pub(crate) clock: Option<Arc<dyn Timer>>,
     /// The registry, if it still exists: a plugin does not keep it alive.

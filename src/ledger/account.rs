@@ -16,7 +16,7 @@ use alloc::boxed::Box;
 pub(crate) struct Account {
     /// The tenant; empty for the registry.
     name: Box<str>,
-    gauges: [Gauge; 4],
+    gauges: [Gauge; 5],
     /// Behind a pointer, so that it is linked only where a quota is set.
     rate: Once<Arc<dyn Rate>>,
     /// Whether a rate is set, here or above.
@@ -118,6 +118,20 @@ impl Account {
         }
     }
 
+    /// Takes all of what is `wanted`, or nothing of it; returns what there is too little of.
+    pub(crate) fn take_all<const N: usize>(
+        &self,
+        wanted: [(Resource, usize); N],
+    ) -> Result<(), (Resource, usize)> {
+        for (at, (what, n)) in wanted.into_iter().enumerate() {
+            if !self.take(what, n) {
+                wanted.into_iter().take(at).for_each(|(what, n)| self.give(what, n));
+                return Err((what, n));
+            }
+        }
+        Ok(())
+    }
+
     /// Which ceiling forbids `n` more.
     pub(crate) fn reached(&self, what: Resource, n: usize) -> Option<Box<Reached>> {
         Some(self.ceiling(what, n))
@@ -204,6 +218,32 @@ impl Account {
     }
 }
 
+/// Something that was taken from an account, and is given back when this goes.
+#[derive(Debug)]
+pub(crate) struct Paid {
+    account: Arc<Account>,
+    what: Resource,
+    n: usize,
+}
+
+impl Paid {
+    /// Takes `n`, here and above, or says which ceiling forbids it.
+    pub(crate) fn take(
+        account: &Arc<Account>,
+        what: Resource,
+        n: usize,
+    ) -> Result<Self, Box<Reached>> {
+        account.try_take(what, n)?;
+        Ok(Self { account: Arc::clone(account), what, n })
+    }
+}
+
+impl Drop for Paid {
+    fn drop(&mut self) {
+        self.account.give(self.what, self.n);
+    }
+}
+
 /// The field of the quota that limits it.
 const fn limit_name(what: Resource) -> &'static str {
     match what {
@@ -211,6 +251,7 @@ const fn limit_name(what: Resource) -> &'static str {
         Resource::Sandboxes => "max_sandboxes",
         Resource::MemoryBytes => "max_memory_bytes",
         Resource::TableElements => "max_table_elements",
+        Resource::HeapBytes => "max_heap_bytes",
     }
 }
 
@@ -292,6 +333,39 @@ mod tests {
                     prop_assert_eq!(tenant.used(Resource::Sandboxes), 0);
                 }
                 prop_assert_eq!(above.used(WHAT), held.iter().sum::<u64>());
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_taken_together_is_taken_whole_or_not_at_all(
+            limits in prop::array::uniform2(prop::array::uniform3(0_u64..100)),
+            wanted in prop::collection::vec((0_usize..3, prop::array::uniform3(0_usize..30)), 0..30),
+        ) {
+            const WHAT: [Resource; 3] =
+                [Resource::MemoryBytes, Resource::HeapBytes, Resource::TableElements];
+            let (above, tenants) = tenants();
+            for (what, at) in WHAT.into_iter().zip(0..) {
+                above.set_limit(what, limits[0][at]);
+                tenants[0].set_limit(what, limits[1][at]);
+            }
+            let mut held = [[0_u64; 3]; 3];
+            for (tenant, n) in wanted {
+                let all = |at: usize| held.iter().map(|held| held[at]).sum::<u64>();
+                let fits = (0..3).map(|at| {
+                    let n = n[at] as u64;
+                    all(at) + n <= limits[0][at] && (tenant > 0 || held[0][at] + n <= limits[1][at])
+                });
+                let refused = fits.into_iter().position(|fits| !fits).map(|at| (WHAT[at], n[at]));
+                let taken = tenants[tenant].take_all([0, 1, 2].map(|at| (WHAT[at], n[at])));
+                prop_assert_eq!(taken.err(), refused);
+                for at in 0..3 {
+                    held[tenant][at] += if refused.is_none() { n[at] as u64 } else { 0 };
+                    prop_assert_eq!(tenants[tenant].used(WHAT[at]), held[tenant][at]);
+                    let all: u64 = held.iter().map(|held| held[at]).sum();
+                    prop_assert_eq!(above.used(WHAT[at]), all);
+                }
             }
         }
     }

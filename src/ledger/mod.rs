@@ -19,9 +19,13 @@ mod rate;
 mod reached;
 
 #[cfg(feature = "quotas")]
-pub(crate) use self::{account::Account, accounts::Accounts, reached::Reached};
+pub(crate) use self::{
+    account::{Account, Paid},
+    accounts::Accounts,
+    reached::Reached,
+};
 #[cfg(not(feature = "quotas"))]
-pub(crate) use nothing::{Account, Accounts, Reached};
+pub(crate) use nothing::{Account, Accounts, Paid, Reached};
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,4 +34,5 @@ pub(crate) enum Resource {
     Sandboxes,
     MemoryBytes,
     TableElements,
+    HeapBytes,
 }

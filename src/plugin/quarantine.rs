@@ -2,7 +2,7 @@
 
 use super::WasmPluginInstance;
 use crate::{
-    AuditDecision, Error, ErrorKind, Quarantine, TrapCode, WasmValue, WasmValues,
+    Error, ErrorKind, Quarantine, TrapCode, WasmValue, WasmValues,
     condition::{FAILING, NOT_READY, QUARANTINED},
     engine::{CallLimits, Failure, Sandbox, Version},
     host::{Host, HostError},
@@ -125,17 +125,10 @@ impl<H: Host> WasmPluginInstance<H> {
         let Some(breaker) = &version.breaker else {
             return Changed::Nothing;
         };
-        let changed = breaker.change(&self.condition, self.now_us(), trial, change);
-        let (decision, function, resource) = match (changed, change) {
-            (Changed::Opened, Change::Failed(function, reason)) => {
-                (AuditDecision::Quarantine, function, reason)
-            }
-            (Changed::Closed, Change::Revive) => (AuditDecision::Revive, "", "by hand"),
-            (Changed::Closed, _) => (AuditDecision::Revive, "", "a trial went well"),
-            _ => return changed,
+        let tell = |decision, function: &str, resource: &str| {
+            self.identity().tell(decision, function, resource, 0, 0);
         };
-        self.identity().tell(decision, function, resource, 0, 0);
-        changed
+        breaker.change(&self.condition, self.now_us(), trial, change, &tell)
     }
 
     pub(super) fn now_us(&self) -> Option<u64> {

@@ -10,7 +10,7 @@ use crate::{
     AuditDecision, Error, ErrorKind, ReloadOptions, StateHandover, VersionChange, VersionRecord,
     WasmInstanceConfig,
     condition::{BUDGETED, RELOADING, TRAPPED, UNLOADED},
-    engine::{Code, Sandbox, Version},
+    engine::{Code, Exports, Sandbox, Version},
     host::{Host, PluginContext},
     pool::Held,
     quarantine::Change,
@@ -125,8 +125,11 @@ impl<H: Host> WasmPluginInstance<H> {
         let named = |error: Error| error.in_plugin(self.name());
         self.check_reload(&config, options).map_err(named)?;
         let hash = report::check_hash(wasm, &config).map_err(named)?;
-        let code = compile(wasm, &config, &self.table, &self.identity().audit).map_err(named)?;
-        let context = self.context_of(hash, config, &code);
+        let (code, exports) = {
+            let PluginContext { audit, account, .. } = self.identity();
+            compile(wasm, &config, &self.table, audit, account).map_err(named)?
+        };
+        let context = self.context_of(hash, config, exports);
         self.change_version(Replacement { code: Arc::new(code), context, state: None, options })
     }
 
@@ -169,7 +172,7 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         hash: [u8; 32],
         config: WasmInstanceConfig,
-        code: &Code<H>,
+        exports: Exports,
     ) -> Arc<PluginContext<H>> {
         let previous = self.with_reloads(|reloads| {
             reloads.previous.as_ref().map(|previous| Arc::clone(&previous.context))
@@ -186,7 +189,7 @@ impl<H: Host> WasmPluginInstance<H> {
             name: identity.name.clone(),
             config,
             hash,
-            exports: Arc::clone(code.functions()),
+            exports,
             host: Arc::clone(&identity.host),
             clock: identity.clock.clone(),
             directory: identity.directory.clone(),
@@ -298,7 +301,7 @@ impl<H: Host> WasmPluginInstance<H> {
         // Before the new version is there, so that what the old one's breaker does ends here.
         let unused = AtomicUsize::new(0);
         if let Some(breaker) = current.version.as_ref().and_then(|old| old.breaker.as_ref()) {
-            breaker.change(&self.condition, None, &unused, Change::Retire);
+            breaker.change(&self.condition, None, &unused, Change::Retire, &|_, _, _| ());
         }
         for counts in self.pool.counts() {
             counts.trial.store(0, Ordering::Relaxed);
@@ -362,7 +365,7 @@ impl<H: Host> WasmPluginInstance<H> {
         match &result {
             Ok(()) => self.record_version(decision, 0),
             Err(error) => {
-                self.identity().tell(decision, "", &format!("{:?}", error.kind()), -1, 0);
+                self.identity().tell(decision, "", error.kind().name(), -1, 0);
             }
         }
         result

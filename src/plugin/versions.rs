@@ -5,6 +5,7 @@ use crate::{
     Error, ValueType, WasmInstanceConfig, WasmPluginCapabilities,
     engine::Version,
     host::{Host, PluginContext},
+    ledger::Account,
     sync::{Arc, Once},
 };
 use alloc::boxed::Box;
@@ -118,6 +119,11 @@ impl<H: Host> WasmPluginInstance<H> {
     /// What is known of the version that is called.
     pub(crate) fn context(&self) -> Arc<PluginContext<H>> {
         self.current_context().1
+    }
+
+    /// What its tenant's plugins hold.
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        &self.identity().account
     }
 
     /// The number of the version that is called, and what is known of it.

@@ -120,6 +120,157 @@ fn table_elements_over_the_ceiling_are_refused() {
 }
 
 #[test]
+fn a_plugin_over_the_ceiling_of_heap_is_refused_before_it_is_compiled_and_nothing_changes() {
+    let registry = WasmPluginRegistry::new();
+    load(&registry, "first", "row_validator", "a");
+    let needs = registry.tenant("a").usage().heap_bytes;
+    registry.unload("first").unwrap();
+    let set = |max_heap_bytes| {
+        let quota = TenantQuota { max_heap_bytes, ..TenantQuota::default() };
+        registry.tenant("a").quota(quota).unwrap();
+    };
+    // Valid until the compiler sees it: it is not asked.
+    let mut broken = fixture("row_validator");
+    let code = broken.len() - 1_000;
+    for short in [needs - 1, needs / 2, 1_000, 0] {
+        set(short);
+        let error = registry.load("first", &fixture("row_validator"), of("a")).unwrap_err();
+        let named = format!("its tenant's `max_heap_bytes` is {short}");
+        assert_error(&error, ErrorKind::QuotaExceeded, &["`first`", &named]);
+        assert_eq!((registry.count(), registry.usage()), (0, TenantUsage::default()));
+    }
+    broken.truncate(code);
+    assert_eq!(
+        registry.load("first", &broken, of("a")).unwrap_err().kind(),
+        ErrorKind::QuotaExceeded
+    );
+    set(needs);
+    load(&registry, "first", "row_validator", "a");
+    assert_eq!(registry.usage().heap_bytes, needs);
+}
+
+#[test]
+fn memory_and_tables_over_the_ceiling_of_heap_do_not_grow() {
+    let registry = WasmPluginRegistry::new();
+    let set = |more| {
+        let max_heap_bytes = registry.usage().heap_bytes + more;
+        registry
+            .tenant("a")
+            .quota(TenantQuota { max_heap_bytes, ..TenantQuota::default() })
+            .unwrap();
+    };
+    let memory = load(&registry, "memory", "misbehaving/memory_grower", "a");
+    let table = load(&registry, "table", "misbehaving/table_grower", "a");
+    // One page becomes three: a vector that grows may be twice as long as what is in it.
+    set(5 * PAGE - 1);
+    assert_eq!(call_i32(&memory, "grow_by", &[2]).unwrap(), -1);
+    assert_eq!(registry.usage().memory_bytes, PAGE);
+    set(5 * PAGE);
+    assert_eq!(call_i32(&memory, "grow_by", &[2]).unwrap(), 1);
+    assert_eq!(quotas(&registry), ["a/memory max_heap_bytes"]);
+    let elements = registry.usage().table_elements;
+    set(8 * (elements + 10) - 4 * elements - 1);
+    assert_eq!(call_i32(&table, "grow_by", &[10]).unwrap(), -1);
+    assert_eq!(registry.usage().table_elements, elements);
+    set(8 * (elements + 10) - 4 * elements);
+    assert_eq!(call_i32(&table, "grow_by", &[10]).unwrap(), 1);
+    assert_eq!(quotas(&registry), ["a/table max_heap_bytes"]);
+    registry.shutdown_all();
+    drop((memory, table));
+    assert_eq!(registry.usage(), TenantUsage::default());
+}
+
+#[test]
+fn stacks_are_paid_for_one_a_sandbox_as_long_as_the_plugin_is_loaded() {
+    let registry = WasmPluginRegistry::new();
+    let limits = ModuleLimits { max_stack_bytes: 1 << 20, ..ModuleLimits::default() };
+    let config = WasmInstanceConfig { limits, ..of("a") };
+    registry.load("deep", &fixture("misbehaving/deep_recursion"), config).unwrap();
+    let plugin = registry.get("deep").unwrap();
+    let heap = || registry.usage().heap_bytes;
+    let one = heap();
+    let leases = (plugin.lease().unwrap(), plugin.lease().unwrap());
+    let two = heap();
+    assert!(two - one > 2 << 20, "{}", two - one);
+    // The interpreter keeps the stacks of sandboxes that went.
+    drop(leases);
+    assert_eq!(heap(), two);
+    let trapped = plugin.call("endless", &[]).unwrap_err();
+    assert_eq!(trapped.kind(), ErrorKind::Trap, "{trapped}");
+    assert!(two - heap() < 64 << 10, "{}", two - heap());
+    drop((plugin.lease().unwrap(), plugin.lease().unwrap()));
+    assert_eq!(heap(), two);
+    // Both trap; the next one has one of the two stacks.
+    let mut leases = [plugin.lease().unwrap(), plugin.lease().unwrap()];
+    leases.iter_mut().for_each(|lease| drop(lease.call("endless", &[])));
+    drop(leases);
+    plugin.lease().unwrap();
+    registry.unload("deep").unwrap();
+    assert_eq!(heap(), 0);
+}
+
+/// Takes long to say where its input goes.
+const SLOW_ALLOC: &str = r#"(module
+    (memory (export "memory") 2)
+    (func (export "soch_alloc") (param i32) (result i32) (local $n i32)
+        (local.set $n (i32.const 2000))
+        (loop $again
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br_if $again (local.get $n)))
+        (i32.const 8))
+    (func (export "first") (param i32 i32) (result i64)
+        (i64.or (i64.shl (i64.extend_i32_u (local.get 0)) (i64.const 32)) (i64.const 1))))"#;
+
+#[test]
+fn an_input_that_waits_for_a_called_plugin_is_paid_for_or_refused() {
+    let registry = WasmPluginRegistry::new();
+    let caller = load(&registry, "caller", "caller", "a");
+    registry.load("slow", &wat(SLOW_ALLOC), of("a")).unwrap();
+    let heap = || registry.usage().heap_bytes;
+    let input = [b"slow\0first\0".as_slice(), &[7; 20_000]].concat();
+    let run = || {
+        let mut most = 0;
+        let mut call = caller.start_bytes("relay", &input, CallOptions::default()).unwrap();
+        loop {
+            match call.run(200) {
+                Ok(Progress::Running) => most = most.max(heap()),
+                ended => return (most, ended.map(|_| call.answer().to_vec())),
+            }
+        }
+    };
+    caller.call_bytes("relay", &input).unwrap();
+    // What guests allocate for the input themselves, they keep.
+    run().1.unwrap();
+    let idle = heap();
+    let (most, answer) = run();
+    assert_eq!((most - idle, answer.unwrap().as_slice()), (20_000, [7].as_slice()));
+    assert_eq!(heap(), idle);
+    let quota = TenantQuota { max_heap_bytes: idle + 19_999, ..TenantQuota::default() };
+    registry.tenant("a").quota(quota).unwrap();
+    let (most, answer) = run();
+    // A status: a limit was reached.
+    assert_eq!(answer.unwrap_err().guest_status(), Some(-5));
+    assert!(most <= idle);
+    registry.tenant("a").quota(TenantQuota::default()).unwrap();
+    run().1.unwrap();
+    assert_eq!(heap(), idle);
+}
+
+#[test]
+fn a_sandbox_that_may_call_others_pays_for_the_answer_that_it_keeps() {
+    let needs = |capabilities, max_answer_bytes| {
+        let limits = ModuleLimits { max_answer_bytes, ..ModuleLimits::default() };
+        let config = WasmInstanceConfig { limits, ..config(capabilities) };
+        let registry = WasmPluginRegistry::new();
+        registry.load("caller", &fixture("caller"), config).unwrap();
+        registry.usage().heap_bytes
+    };
+    let none = needs(all_granted(), 0);
+    assert_eq!(needs(all_granted(), 100_000), none + 100_000);
+    assert_eq!(needs(WasmPluginCapabilities::default(), 100_000), none);
+}
+
+#[test]
 fn a_growth_that_is_to_trap_traps_at_a_quota_too() {
     let registry = WasmPluginRegistry::new();
     let quota = TenantQuota { max_memory_bytes: 2 * PAGE, ..TenantQuota::default() };
@@ -354,7 +505,76 @@ enum Step {
     Unload(usize),
     Grow(usize, i32),
     Trap(usize),
-    Ceiling(usize, u64),
+    Ceiling(usize, u64, u64),
+}
+
+/// The memory of a plugin that is loaded, in pages.
+#[derive(Debug, Clone, Copy)]
+struct Pages {
+    count: u64,
+    grown: bool,
+}
+
+impl Pages {
+    const FIRST: Self = Self { count: 1, grown: false };
+}
+
+/// What a tenant may hold, in bytes.
+#[derive(Debug, Clone, Copy)]
+struct Ceiling {
+    memory: u64,
+    heap: u64,
+}
+
+impl Ceiling {
+    const NONE: Self = Self { memory: u64::MAX, heap: u64::MAX };
+}
+
+struct Model {
+    plugins: [Option<Pages>; 6],
+    ceilings: [Ceiling; 3],
+    /// Heap of a plugin but for its memory.
+    idle: u64,
+}
+
+impl Model {
+    fn usage(&self, counts: impl Fn(usize) -> bool) -> TenantUsage {
+        let plugins = (0..6).filter(|at| counts(*at)).filter_map(|at| self.plugins[at]);
+        plugins.fold(TenantUsage::default(), |all, Pages { count, grown }| TenantUsage {
+            plugins: all.plugins + 1,
+            sandboxes: all.sandboxes + 1,
+            memory_bytes: all.memory_bytes + count * PAGE,
+            table_elements: all.table_elements + 3,
+            // What has grown may lie in twice the space.
+            heap_bytes: all.heap_bytes + self.idle + count * PAGE * if grown { 2 } else { 1 },
+            ..all
+        })
+    }
+
+    /// Gives a plugin so much memory if it may have it.
+    fn becomes(&mut self, at: usize, pages: Pages) -> bool {
+        let before = self.plugins[at].replace(pages);
+        let (here, all) = (self.usage(|other| other % 3 == at % 3), self.usage(|_| true));
+        let own = self.ceilings[at % 3];
+        let had = before.map_or(0, |pages| pages.count);
+        // A ceiling that is not asked for more forbids nothing, however low it came down.
+        let may = pages.count == had
+            || (here.memory_bytes <= own.memory
+                && here.heap_bytes <= own.heap
+                && all.memory_bytes <= 20 * PAGE
+                && all.heap_bytes <= 30 * PAGE + 6 * self.idle);
+        if !may {
+            self.plugins[at] = before;
+        }
+        may
+    }
+}
+
+fn heap_of_an_idle_plugin(wasm: &[u8]) -> u64 {
+    let registry = WasmPluginRegistry::new();
+    let config = WasmInstanceConfig { max_instances: 1, ..of("a") };
+    registry.load("plugin", wasm, config).unwrap();
+    registry.usage().heap_bytes - registry.usage().memory_bytes
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -363,100 +583,77 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..6).prop_map(Step::Unload),
         4 => (0_usize..6, 0..8).prop_map(|(plugin, pages)| Step::Grow(plugin, pages)),
         1 => (0_usize..6).prop_map(Step::Trap),
-        1 => (0_usize..4, 0_u64..30).prop_map(|(whose, pages)| Step::Ceiling(whose, pages)),
+        1 => (0_usize..4, 0_u64..30, 0_u64..30)
+            .prop_map(|(whose, pages, heap)| Step::Ceiling(whose, pages, heap)),
     ]
 }
 
 proptest! {
-    /// Six plugins of three tenants, each with one sandbox; the model counts pages.
+    /// Six plugins of three tenants, each with one sandbox; the model counts pages and heap.
     #[test]
     fn what_tenants_hold_is_what_a_model_says_whatever_happens(
         steps in prop::collection::vec(step(), 0..60),
     ) {
         let wasm = wat(GROWER);
-        let ceiling = 20;
-        let quota = TenantQuota { max_memory_bytes: ceiling * PAGE, ..TenantQuota::default() };
+        let idle = heap_of_an_idle_plugin(&wasm);
+        let quota = TenantQuota {
+            max_memory_bytes: 20 * PAGE,
+            max_heap_bytes: 30 * PAGE + 6 * idle,
+            ..TenantQuota::default()
+        };
         let registry = WasmPluginRegistry::builder().quota(quota).build().unwrap();
-        // The pages of each plugin that is loaded; none where its sandbox is gone.
-        let mut pages = [None::<u64>; 6];
-        let mut ceilings = [u64::MAX; 3];
-        let held = |pages: &[Option<u64>; 6], tenant: usize| {
-            (0..6).filter(|plugin| plugin % 3 == tenant).filter_map(|at| pages[at]).sum::<u64>()
-        };
-        let fits = |pages: &[Option<u64>; 6], ceilings: &[u64; 3], at: usize, more: u64| {
-            let all: u64 = pages.iter().flatten().sum();
-            held(pages, at % 3) + more <= ceilings[at % 3] && all + more <= ceiling
-        };
+        let mut model = Model { plugins: [None; 6], ceilings: [Ceiling::NONE; 3], idle };
         for step in steps {
             match step {
                 Step::Load(at) => {
                     let tenant = format!("{}", at % 3);
                     let config = WasmInstanceConfig { max_instances: 1, ..of(&tenant) };
                     let loaded = registry.load(&format!("{at}"), &wasm, config);
-                    let may = pages[at].is_none() && fits(&pages, &ceilings, at, 1);
+                    let may = model.plugins[at].is_none() && model.becomes(at, Pages::FIRST);
                     prop_assert_eq!(loaded.is_ok(), may, "{:?}", loaded);
-                    if may {
-                        pages[at] = Some(1);
-                    }
                 }
                 Step::Unload(at) => {
                     let unloaded = registry.unload(&format!("{at}"));
-                    prop_assert_eq!(unloaded.is_ok(), pages[at].is_some());
-                    pages[at] = None;
+                    prop_assert_eq!(unloaded.is_ok(), model.plugins[at].take().is_some());
                 }
                 Step::Grow(at, more) => {
                     let Some(plugin) = registry.get(&format!("{at}")) else { continue };
-                    let before = pages[at].unwrap();
-                    let more_pages = u64::try_from(more).unwrap();
-                    let may = more == 0 || fits(&pages, &ceilings, at, more_pages);
+                    let before = model.plugins[at].unwrap().count;
+                    let pages = Pages { count: before + u64::try_from(more).unwrap(), grown: true };
+                    let may = more == 0 || model.becomes(at, pages);
                     let grown = call_i32(&plugin, "grow", &[more]).unwrap();
                     let expected = if may { i32::try_from(before).unwrap() } else { -1 };
                     prop_assert_eq!(grown, expected);
-                    pages[at] = Some(before + if may { more_pages } else { 0 });
                 }
                 Step::Trap(at) => {
                     let Some(plugin) = registry.get(&format!("{at}")) else { continue };
                     plugin.call("trap", &[]).unwrap_err();
                     // The next sandbox is made at once, to keep the model simple.
-                    pages[at] = Some(0);
-                    let may = fits(&pages, &ceilings, at, 1);
+                    model.plugins[at] = None;
+                    let may = model.becomes(at, Pages::FIRST);
                     let made = plugin.lease().map(|_| ());
                     prop_assert_eq!(made.is_ok(), may, "{:?}", made);
-                    if may {
-                        pages[at] = Some(1);
-                    } else {
+                    if !may {
                         registry.unload(&format!("{at}")).unwrap();
-                        pages[at] = None;
                     }
                 }
-                Step::Ceiling(whose, pages) => {
-                    if let Some(ceiling) = ceilings.get_mut(whose) {
-                        *ceiling = pages;
-                        let max_memory_bytes = pages * PAGE;
-                        let quota = TenantQuota { max_memory_bytes, ..TenantQuota::default() };
+                Step::Ceiling(whose, pages, heap_pages) => {
+                    if let Some(ceiling) = model.ceilings.get_mut(whose) {
+                        *ceiling = Ceiling { memory: pages * PAGE, heap: heap_pages * PAGE + 2 * idle };
+                        let quota = TenantQuota {
+                            max_memory_bytes: ceiling.memory,
+                            max_heap_bytes: ceiling.heap,
+                            ..TenantQuota::default()
+                        };
                         registry.tenant(&format!("{whose}")).quota(quota).unwrap();
                     }
                 }
             }
-            let mut all = TenantUsage::default();
             for tenant in 0..3 {
-                let plugins = (0..6).filter(|at| at % 3 == tenant && pages[*at].is_some()).count();
-                let plugins = u64::try_from(plugins).unwrap();
                 let usage = registry.tenant(&format!("{tenant}")).usage();
-                let expected = TenantUsage {
-                    plugins,
-                    sandboxes: plugins,
-                    memory_bytes: held(&pages, tenant) * PAGE,
-                    table_elements: 3 * plugins,
-                    ..TenantUsage::default()
-                };
-                prop_assert_eq!(usage, expected);
-                all.plugins += usage.plugins;
-                all.sandboxes += usage.sandboxes;
-                all.memory_bytes += usage.memory_bytes;
-                all.table_elements += usage.table_elements;
+                prop_assert_eq!(usage, model.usage(|at| at % 3 == tenant));
             }
-            prop_assert_eq!(registry.usage(), all);
+            prop_assert_eq!(registry.usage(), model.usage(|_| true));
         }
         registry.shutdown_all();
         prop_assert_eq!(registry.usage(), TenantUsage::default());

@@ -1,7 +1,7 @@
 //! What misbehaving guests do to the native stack: nothing. Each runs on a thread of 128 KiB.
 
 use crate::support::{
-    all_granted, assert_error, call_i32, config, fixture, load, on_small_stack, wat,
+    all_granted, assert_error, call_i32, config, fixture, load, load_error, on_small_stack, wat,
 };
 use wasm_runtime::{
     ErrorKind, GrowthPolicy, ModuleLimits, TrapCode, WasmInstanceConfig, WasmPluginCapabilities,
@@ -136,5 +136,38 @@ fn traps_one_after_the_other_leave_nothing_on_the_stack() {
             traps.call("unreachable", &[]).unwrap_err();
         }
         assert_eq!(call_i32(&traps, "ping", &[]).unwrap(), 1);
+    });
+}
+
+/// A global, and where data and elements go, as sums of so many terms.
+fn sums(terms: usize) -> Vec<Vec<u8>> {
+    let flat = format!("i32.const 0 {}", "i32.const 1 i32.add ".repeat(terms));
+    let nested = format!("{} {}", "i32.const 1 ".repeat(terms + 1), "i32.add ".repeat(terms));
+    let modules = [flat, nested].map(|sum| {
+        [
+            format!("(global i32 {sum})"),
+            format!("(memory 1) (data (offset {sum}) \"x\")"),
+            format!("(table 300 funcref) (func $f) (elem (table 0) (offset {sum}) func $f)"),
+        ]
+    });
+    modules.as_flattened().iter().map(|text| wat(&format!("(module {text})"))).collect()
+}
+
+/// wasmi evaluates a constant by recursion, and drops it so.
+#[test]
+fn a_constant_of_a_million_sums_is_refused_and_one_of_sixty_is_not() {
+    let (endless, short) = (sums(1_300_000), sums(60));
+    on_small_stack(move || {
+        for wasm in endless {
+            let error = load_error(&wasm, config(all_granted()));
+            assert_error(
+                &error,
+                ErrorKind::LimitExceeded,
+                &["constant expression has more than 256 bytes"],
+            );
+        }
+        for wasm in short {
+            load(&wasm, config(all_granted()));
+        }
     });
 }
