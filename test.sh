@@ -88,8 +88,8 @@ devices_and_guests() {
     part "tools for devices and guests" device_tools
     together "fixtures match their sources" fixtures
     together "device: Arm Cortex-M" "device cortex-m faults"
-    # One after the other: both are built into one file.
-    together "device: AArch64, tail and portable dispatch" "device aarch64 faults handlers; device aarch64-portable"
+    together "device: AArch64" "device aarch64 faults handlers"
+    together "device: AArch64, portable dispatch" "device aarch64-portable"
     together "device: AArch64, unsound build: refuses" "no_std_tests/run.sh aarch64 refuses"
     together "device: RISC-V" "device riscv32 faults"
     together "device: WebAssembly, under Node.js" "device wasm32"

@@ -1,6 +1,11 @@
 //! What the plugins of a registry did, for Prometheus to read.
 
 pub(crate) mod exposition;
+#[cfg(feature = "quotas")]
+mod usage;
+#[cfg(not(feature = "quotas"))]
+#[path = "prometheus/no_usage.rs"]
+mod usage;
 
 use self::exposition::{Family, LabelSet, Seconds};
 use crate::{
@@ -17,7 +22,8 @@ impl<H: Host> WasmPluginRegistry<H> {
     /// Names of plugins, tenants and guests stand in labels, escaped, so the output is valid
     /// whatever they are. Families of plugins, each with the labels `tenant` and `plugin`, begin
     /// with `wasm_plugin_`; series are in load order. Times are there where there is a clock, and
-    /// for metered plugins only; `wasm_plugin_quarantined` for plugins with a policy only.
+    /// for metered plugins only; `wasm_plugin_quarantined` for plugins with a policy only. Families of
+    /// what tenants hold, each with the label `tenant`, begin with `wasm_tenant_`.
     ///
     /// # Errors
     ///
@@ -43,6 +49,7 @@ impl<H: Host> WasmPluginRegistry<H> {
         render_traps(out, &plugins)?;
         render_denials(out, &plugins)?;
         render_times(out, &plugins)?;
+        usage::render(self, out)?;
         self.host().render_metrics(out)
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     HostFunctionTable, PluginEvent, WasmInstanceConfig, WasmPluginInstance, WasmValue, WasmValues,
     engine,
     host::{Directory, Host, HostFunctions},
-    ledger::{Account, Accounts, Resource},
+    ledger::{Account, Accounts, Paid, Resource},
     origin::{Origin, default_clock},
     report,
     schedule::Timer,
@@ -165,12 +165,11 @@ impl<H: Host> WasmPluginRegistry<H> {
         engine::check_dispatch().map_err(|error| error.in_plugin(name))?;
         let reservation = self.inner.reserve(name)?;
         let account = self.inner.accounts.of(&config.tenant);
-        account
-            .try_take(Resource::Plugins, 1)
+        let paid = Paid::take(&account, Resource::Plugins, 1)
             .map_err(|reached| report::over_quota(&reached).in_plugin(name))?;
-        let plugin =
-            WasmPluginInstance::build(name, wasm, config, &self.inner.origin, Arc::clone(&account))
-                .inspect_err(|_| account.give(Resource::Plugins, 1))?;
+        let plugin = WasmPluginInstance::build(name, wasm, config, &self.inner.origin, account)?;
+        // From here on the plugin gives it back.
+        paid.leave();
         plugin.init()?;
         log::debug!("plugin `{name}` of tenant `{}` loaded", plugin.tenant());
         plugin.record_load();

@@ -269,7 +269,7 @@ pub trait Host: Send + Sync + Sized + 'static {
 
     /// Hears what happened to a plugin: that it was loaded or could not be, that a call trapped or was
     /// stopped, that a quota was reached, that it was put in quarantine or came out of it, that it was
-    /// unloaded. The audit ring has the same, and what was decided about host calls.
+    /// reloaded, rolled back or could not be, that it was unloaded. The audit ring has the same, and what was decided about host calls.
     ///
     /// Called by the thread on which it happened, when it has happened, or amid the call for a memory or
     /// table that a quota keeps from growing; of what one call of the host leads plugins to do, eight

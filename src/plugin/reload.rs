@@ -5,14 +5,14 @@
 //! pool told its number; from there on every call runs in the new one. Sandboxes of the old one are let
 //! go of as [`Pool`](crate::pool::Pool) says, and its code with the last of them.
 
-use super::{WasmPluginInstance, compile, versions::Current};
+use super::{Visit, WasmPluginInstance, compile, versions::Current};
 use crate::{
     AuditDecision, Error, ErrorKind, ReloadOptions, StateHandover, VersionChange, VersionRecord,
     WasmInstanceConfig,
     condition::{BUDGETED, RELOADING, TRAPPED, UNLOADED},
     engine::{Code, Exports, Sandbox, Version},
     host::{Host, PluginContext},
-    pool::Held,
+    ledger::{Paid, Resource},
     quarantine::Change,
     report,
     stats::SlotCounts,
@@ -27,7 +27,7 @@ const MAX_HISTORY: usize = 16;
 struct Reloads<H: Host> {
     /// The last changes, the oldest first.
     history: VecDeque<VersionRecord>,
-    previous: Option<Previous<H>>,
+    previous: Option<Arc<Previous<H>>>,
 }
 
 /// A version that was replaced.
@@ -35,7 +35,7 @@ struct Previous<H: Host> {
     code: Arc<Code<H>>,
     context: Arc<PluginContext<H>>,
     /// The state that it handed over, if it did.
-    state: Option<Vec<u8>>,
+    state: Option<State>,
 }
 
 /// What a change of version needs and how it is done.
@@ -53,7 +53,17 @@ struct Changed<H: Host> {
     cancelled_calls: usize,
 }
 
-type Slot<'p, H> = Held<'p, Sandbox<H>, SlotCounts>;
+/// The state of a sandbox, and what it takes of the tenant's heap.
+struct State {
+    bytes: Vec<u8>,
+    _paid: Paid,
+}
+
+/// A sandbox whose state is handed over, held so that nobody changes it, and the state.
+struct Saved<'p, H: Host> {
+    visit: Visit<'p, H>,
+    state: State,
+}
 
 /// The right to change a plugin's version.
 struct Turn<'p, H: Host>(&'p WasmPluginInstance<H>);
@@ -81,29 +91,32 @@ impl<H: Host> WasmPluginInstance<H> {
         config: WasmInstanceConfig,
         options: &ReloadOptions<'_>,
     ) -> Result<(), Error> {
-        let _turn = self.take_turn()?;
+        let turn = self.take_turn()?;
         let changed = self.try_reload(wasm, config, options);
-        self.conclude(VersionChange::Reload, report::hash(wasm), options.keep_previous, changed)
+        let hash = report::hash(wasm);
+        let result = self.remember(VersionChange::Reload, hash, options.keep_previous, changed);
+        // Whoever hears of it may reload it.
+        drop(turn);
+        self.tell_of_change(AuditDecision::Reload, result)
     }
 
     /// Puts the version that was replaced last in the place of the one that replaced it.
     pub(crate) fn rollback(&self) -> Result<(), Error> {
-        let _turn = self.take_turn()?;
-        let previous = self.with_reloads(|reloads| reloads.previous.take()).ok_or_else(|| {
+        let turn = self.take_turn()?;
+        let previous = self.with_reloads(|reloads| reloads.previous.clone()).ok_or_else(|| {
             let what = "no version is kept that it could be rolled back to";
             Error::host(ErrorKind::NotFound, what).in_plugin(self.name())
         })?;
         let changed = self.change_version(Replacement {
             code: Arc::clone(&previous.code),
             context: Arc::clone(&previous.context),
-            state: previous.state.as_deref(),
+            state: previous.state.as_ref().map(|state| &*state.bytes),
             options: &ReloadOptions::default(),
         });
         let hash = previous.context.hash;
-        if changed.is_err() {
-            self.with_reloads(|reloads| reloads.previous = Some(previous));
-        }
-        self.conclude(VersionChange::Rollback, hash, false, changed)
+        let result = self.remember(VersionChange::Rollback, hash, false, changed);
+        drop(turn);
+        self.tell_of_change(AuditDecision::Rollback, result)
     }
 
     fn take_turn(&self) -> Result<Turn<'_, H>, Error> {
@@ -206,9 +219,9 @@ impl<H: Host> WasmPluginInstance<H> {
         // Only whoever has the turn changes it.
         let number = self.pool.version().saturating_add(1);
         let version = Arc::new(Version::new(number, code, context));
-        let mut handover = self.save_state(&version.context, options)?;
-        let saved = handover.as_mut().map(|(_, saved)| core::mem::take(saved));
-        let given = state.or(saved.as_deref());
+        let saved = self.save_state(&version.context, options)?;
+        let (visit, saved) = saved.map(|saved| (saved.visit, saved.state)).unzip();
+        let given = state.or(saved.as_ref().map(|state: &State| &*state.bytes));
         if !options.probes.is_empty() {
             let mut draft = self.draft(&version, given)?;
             for (at, probe) in options.probes.iter().enumerate() {
@@ -217,9 +230,9 @@ impl<H: Host> WasmPluginInstance<H> {
         }
         let draft = self.draft(&version, given)?;
         let replaced = self.replace_version(version)?;
-        match handover {
+        match visit {
             // No call comes between the state that was saved and the version that has it.
-            Some((mut slot, _)) => drop(self.pool.put(&mut slot, Box::new(draft), Sandbox::adopt)),
+            Some(visit) => visit.replace(Box::new(draft)),
             None => self.pool.offer(Box::new(draft), Sandbox::adopt),
         }
         self.pool.sweep();
@@ -234,7 +247,7 @@ impl<H: Host> WasmPluginInstance<H> {
         &self,
         next: &PluginContext<H>,
         options: &ReloadOptions<'_>,
-    ) -> Result<Option<(Slot<'_, H>, Vec<u8>)>, Error> {
+    ) -> Result<Option<Saved<'_, H>>, Error> {
         let context = self.context();
         let is_required = match options.state {
             StateHandover::Fresh => return Ok(None),
@@ -254,22 +267,24 @@ impl<H: Host> WasmPluginInstance<H> {
             }
             .map_err(|error| self.name_error(error, function))?;
         }
-        let mut slot = self.hold_within(options.drain_ms)?;
-        let (seat, counts) = slot.sandbox().ok_or_else(|| self.busy())?;
-        let sandbox = self.callable(seat, counts)?;
+        let mut visit = self.visit_within(options.drain_ms)?;
+        let sandbox = visit.sandbox()?;
         let index = self.find_in(sandbox, "soch_save")?;
-        let saved = self.spend("soch_save", sandbox, |sandbox, limits| {
+        let bytes = self.spend("soch_save", sandbox, |sandbox, limits| {
             sandbox.call_bytes(index, &[][..], limits, report::copy)
         })?;
-        Ok(Some((slot, saved)))
+        let paid = Paid::take(self.account(), Resource::HeapBytes, bytes.len());
+        let paid =
+            paid.map_err(|reached| self.name_error(report::over_quota(&reached), "soch_save"))?;
+        Ok(Some(Saved { visit, state: State { bytes, _paid: paid } }))
     }
 
-    /// Holds a slot, for which it waits so long.
-    fn hold_within(&self, ms: Option<u64>) -> Result<Slot<'_, H>, Error> {
+    /// Holds a slot, whatever keeps calls from the plugin; waits so long for it.
+    fn visit_within(&self, ms: Option<u64>) -> Result<Visit<'_, H>, Error> {
         let mut wait = self.wait(ms.unwrap_or(0));
         loop {
-            match self.pool.hold() {
-                Some(slot) => return Ok(slot),
+            match self.visit_anyway() {
+                Some(visit) => return Ok(visit),
                 None if wait() => {}
                 None => return Err(self.busy()),
             }
@@ -342,8 +357,8 @@ impl<H: Host> WasmPluginInstance<H> {
         cancelled.count()
     }
 
-    /// Remembers a change and tells of it.
-    fn conclude(
+    /// Remembers a change, and the version that was replaced in it, if it is to be kept.
+    fn remember(
         &self,
         change: VersionChange,
         module_hash: [u8; 32],
@@ -357,24 +372,8 @@ impl<H: Host> WasmPluginInstance<H> {
         };
         let failure = result.as_ref().err().map(|error| (error.kind(), error.to_string()));
         let record = VersionRecord { change, module_hash, at_us, cancelled_calls, failure };
-        self.remember(record, replaced, keep_previous);
-        let decision = match change {
-            VersionChange::Rollback => AuditDecision::Rollback,
-            _ => AuditDecision::Reload,
-        };
-        match &result {
-            Ok(()) => self.record_version(decision, 0),
-            Err(error) => {
-                self.identity().tell(decision, "", error.kind().name(), -1, 0);
-            }
-        }
-        result
-    }
-
-    /// Remembers a change, and the version that was replaced in it, if it is to be kept.
-    fn remember(&self, record: VersionRecord, replaced: Option<Previous<H>>, keep_previous: bool) {
         let is_replaced = replaced.is_some();
-        let kept = replaced.filter(|_| keep_previous);
+        let kept = replaced.filter(|_| keep_previous).map(Arc::new);
         let let_go = self.with_reloads(|reloads| {
             // Whoever unloads says so before it lets go of what is remembered.
             if self.condition.has(UNLOADED) {
@@ -391,6 +390,22 @@ impl<H: Host> WasmPluginInstance<H> {
         });
         // Not under the lock.
         drop(let_go);
+        result
+    }
+
+    /// Tells how a change went.
+    fn tell_of_change(
+        &self,
+        decision: AuditDecision,
+        result: Result<(), Error>,
+    ) -> Result<(), Error> {
+        match &result {
+            Ok(()) => self.record_version(decision, 0),
+            Err(error) => {
+                self.identity().tell(decision, "", error.kind().name(), -1, 0);
+            }
+        }
+        result
     }
 
     /// What is remembered: at first, that it was loaded. No code of others runs under the lock.

@@ -31,6 +31,15 @@ impl<H: Host> Visit<'_, H> {
     }
 }
 
+impl<H: Host> Visit<'_, H> {
+    /// Puts another sandbox in the slot, and leaves it.
+    pub(super) fn replace(mut self, sandbox: Box<Sandbox<H>>) {
+        let older = self.plugin.pool.put(&mut self.held, sandbox, Sandbox::adopt);
+        drop(self);
+        drop(older);
+    }
+}
+
 impl<H: Host> Drop for Visit<'_, H> {
     #[inline]
     fn drop(&mut self) {
@@ -48,6 +57,11 @@ impl<H: Host> WasmPluginInstance<H> {
     #[inline]
     pub(crate) fn try_visit(&self) -> Result<Visit<'_, H>, ErrorKind> {
         Ok(Visit { plugin: self, held: self.try_hold()? })
+    }
+
+    /// Holds a free slot, whatever keeps calls from the plugin.
+    pub(super) fn visit_anyway(&self) -> Option<Visit<'_, H>> {
+        Some(Visit { plugin: self, held: self.pool.hold()? })
     }
 
     /// As [`try_visit`](Self::try_visit), with the error in words.
@@ -180,7 +194,7 @@ impl<H: Host> WasmPluginInstance<H> {
     /// The sandbox of a slot that is held: a fresh one, if it cannot be used any more, or is of another
     /// version than the one that is called.
     #[inline]
-    pub(super) fn callable<'s>(
+    fn callable<'s>(
         &self,
         sandbox: &'s mut Seat<Sandbox<H>>,
         counts: &Arc<SlotCounts>,

@@ -470,3 +470,28 @@ fn a_module_and_function_of_any_name_stand_in_labels() {
     let denials = values(&lines, "wasm_plugin_host_call_denials_total", "module");
     assert_eq!(denials, [("a\"b", 0.0), ("a\\b", 0.0)]);
 }
+
+#[test]
+fn what_each_tenant_holds_stands_there_as_its_usage_says() {
+    let registry = WasmPluginRegistry::new();
+    for (name, tenant) in [("one", "acme"), ("two", "acme"), ("three", "zenith")] {
+        registry.load(name, &fixture("counter"), of(tenant)).unwrap();
+    }
+    let rate = wasm_runtime::FuelRate { per_second: 1, burst: 5_000 };
+    let quota = wasm_runtime::TenantQuota { fuel_rate: Some(rate), ..Default::default() };
+    registry.tenant("zenith").quota(quota).unwrap();
+    let lines = read(&rendered(&registry));
+    let usage = ["acme", "zenith"].map(|tenant| registry.tenant(tenant).usage());
+    let expected = |value: fn(&wasm_runtime::TenantUsage) -> u64| {
+        [("acme", value(&usage[0]) as f64), ("zenith", value(&usage[1]) as f64)]
+    };
+    let told = |name: &str| values(&lines, name, "tenant");
+    assert_eq!(told("wasm_tenant_plugins"), [("acme", 2.0), ("zenith", 1.0)]);
+    assert_eq!(told("wasm_tenant_sandboxes"), expected(|usage| usage.sandboxes));
+    assert_eq!(told("wasm_tenant_memory_bytes"), expected(|usage| usage.memory_bytes));
+    assert_eq!(told("wasm_tenant_table_elements"), expected(|usage| usage.table_elements));
+    assert_eq!(told("wasm_tenant_heap_bytes"), expected(|usage| usage.heap_bytes));
+    assert_eq!(told("wasm_tenant_stored_rows"), expected(|usage| usage.stored_rows));
+    assert_eq!(told("wasm_tenant_stored_bytes"), expected(|usage| usage.stored_bytes));
+    assert_eq!(told("wasm_tenant_fuel_left"), [("zenith", 5_000.0)]);
+}

@@ -3,9 +3,10 @@
 use crate::support::{StepClock, all_granted, assert_error, call_i32, config, load, wat};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use wasm_runtime::{
-    AuditDecision, EmbeddedHost, ErrorKind, Grant, HostCall, HostCost, HostError,
-    HostFunctionTable, Probe, Progress, QuarantinePolicy, ReloadOptions, StateHandover,
-    VersionChange, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry, WasmPluginState,
+    AuditDecision, EmbeddedHost, ErrorKind, Grant, Host, HostCall, HostCost, HostError,
+    HostFunctionTable, PluginEvent, Probe, Progress, QuarantinePolicy, ReloadOptions,
+    StateHandover, VersionChange, WasmInstanceConfig, WasmPluginInstance, WasmPluginRegistry,
+    WasmPluginState,
     WasmValue::{self, I32},
 };
 
@@ -144,6 +145,9 @@ fn a_function_is_found_where_the_new_version_has_it() {
     assert_eq!((count.call(()).unwrap(), version_of.call(()).unwrap()), (1, 2));
 }
 
+/// A module that is refused with a configuration and options, for which reason, and what the error says.
+type Refused<'a> = (&'a [u8], WasmInstanceConfig, ReloadOptions<'a>, ErrorKind, &'a [&'a str]);
+
 #[test]
 fn what_fails_leaves_the_version_before_serving_and_says_why() {
     let (registry, plugin) = first();
@@ -161,7 +165,7 @@ fn what_fails_leaves_the_version_before_serving_and_says_why() {
     let absent = [Probe::Bytes { function: "absent", input: &[], expected: None }];
     let plain = ReloadOptions::default();
     let kept = handover(StateHandover::Required);
-    let cases: [(&[u8], WasmInstanceConfig, ReloadOptions<'_>, ErrorKind, &[&str]); 12] = [
+    let cases: [Refused<'_>; 12] = [
         (b"no module", ours(), plain, ErrorKind::InvalidModule, &["`plugin`"]),
         (&version(2), of_another, plain, ErrorKind::Refused, &["`default`", "`another`"]),
         (&version(2), many, plain, ErrorKind::Refused, &["`max_instances`", "5", "4"]),
@@ -654,4 +658,61 @@ fn a_new_version_counts_for_the_quota_and_the_old_one_no_more() {
     let error = registry.reload("plugin", &version(9), config(all_granted())).unwrap_err();
     assert_error(&error, ErrorKind::QuotaExceeded, &["`max_memory_bytes`"]);
     assert_eq!(says(&plugin), 5);
+}
+
+#[test]
+fn a_state_that_cannot_be_saved_costs_the_sandbox_that_has_it_and_no_more() {
+    let failing = wat(r#"(module (memory (export "memory") 1)
+        (func (export "soch_alloc") (param i32) (result i32) (i32.const 8))
+        (func (export "version") (result i32) (i32.const 1))
+        (func (export "soch_save") (param i32 i32) (result i64) (unreachable)))"#);
+    let (registry, plugin) = load(&failing, one_state());
+    let options = handover(StateHandover::Required);
+    let error = registry.reload_with("plugin", &version(2), one_state(), &options).unwrap_err();
+    assert_error(&error, ErrorKind::Trap, &["`soch_save`", "`plugin`"]);
+    assert_eq!((plugin.state(), registry.usage().sandboxes), (WasmPluginState::Trapped, 0));
+    assert_eq!((says(&plugin), plugin.history().len()), (1, 2));
+}
+
+#[test]
+fn a_state_that_is_kept_counts_as_heap_of_the_tenant() {
+    let heap = |state: StateHandover| {
+        let (registry, _) = load(&version(1), one_state());
+        registry.reload_with("plugin", &version(1), one_state(), &handover(state)).unwrap();
+        registry.usage().heap_bytes
+    };
+    assert_eq!(heap(StateHandover::Required) - heap(StateHandover::Fresh), 4);
+    let (registry, _) = load(&version(1), one_state());
+    let quota = wasm_runtime::TenantQuota {
+        max_heap_bytes: registry.usage().heap_bytes,
+        ..Default::default()
+    };
+    registry.tenant("default").quota(quota).unwrap();
+    let error = registry.reload("plugin", &version(2), one_state()).unwrap_err();
+    assert_error(&error, ErrorKind::QuotaExceeded, &["`max_heap_bytes`"]);
+}
+
+/// Rolls a plugin back as soon as it hears that it was reloaded.
+#[derive(Default)]
+struct Cautious {
+    registry: OnceLock<Weak<WasmPluginRegistry<Cautious>>>,
+}
+
+impl Host for Cautious {
+    fn event(&self, event: &PluginEvent<'_>) {
+        if (event.decision, event.status) == (AuditDecision::Reload, 0) {
+            let registry = self.registry.get().and_then(Weak::upgrade).unwrap();
+            registry.rollback(event.plugin).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_host_that_hears_of_a_reload_may_roll_it_back_at_once() {
+    let registry = Arc::new(WasmPluginRegistry::with_host(Cautious::default()));
+    registry.host().registry.set(Arc::downgrade(&registry)).unwrap();
+    registry.load("plugin", &version(1), config(all_granted())).unwrap();
+    registry.reload("plugin", &version(2), config(all_granted())).unwrap();
+    assert_eq!(registry.call("plugin", "version", &[]).unwrap()[0], I32(1));
+    assert_eq!(registry.get("plugin").unwrap().history().len(), 3);
 }

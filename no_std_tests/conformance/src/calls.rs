@@ -29,6 +29,12 @@ pub fn calls(fixture: &str) -> &'static [Call] {
             Bytes("status", &[0xfe, 0xff, 0xff, 0xff]),
             Bytes("trap", VERSE),
         ],
+        "tally" | "tally_wide" => &[
+            Values("vote", &[I32(2)]),
+            Bytes("soch_save", b""),
+            Bytes("soch_restore", &[7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0]),
+            Values("votes", &[I32(1)]),
+        ],
         "sensor" => &[Values("average", &[I32(7), I32(16)])],
         "row_validator" => &[
             Bytes("validate", b"1,Ada,ada@example.org,36"),

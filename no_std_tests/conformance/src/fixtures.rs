@@ -72,6 +72,8 @@ fixtures![
     "several_memories",
     "simd",
     "start",
+    "tally",
+    "tally_wide",
     "text_transform",
     "waiter",
     "word_frequencies",

@@ -8,6 +8,7 @@ mod isolation;
 mod limits;
 mod native_stack;
 mod pausing;
+mod reloading;
 mod start;
 mod traps;
 mod watching;
@@ -40,6 +41,7 @@ pub static GROUPS: &[Group] = &[
     group("start sections", start::CHECKS),
     group("isolation", isolation::CHECKS),
     group("pause and resume", pausing::CHECKS),
+    group("reloading", reloading::CHECKS),
     Group { needs: Some(CLOCK), ..group("deadlines", deadlines::CHECKS) },
     group("watching", watching::CHECKS),
     group("hostile bytes", hostile::CHECKS),
