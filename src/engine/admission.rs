@@ -2,8 +2,9 @@
 
 use super::{
     code::{Code, exported_functions, position, refusals, refused_import, validate},
-    inspect::{Shape, inspect},
+    inspect::inspect,
     proposals,
+    shape::Shape,
     weight::Weight,
 };
 use crate::{
@@ -66,7 +67,7 @@ fn imports<H: Host>(
     config: &WasmInstanceConfig,
     table: &HostFunctions<H>,
 ) -> Vec<AdmittedImport> {
-    let import = |import: &super::inspect::Import| {
+    let import = |import: &super::shape::Import| {
         let defined = position(table, &import.module, &import.name).and_then(|at| table.get(at));
         AdmittedImport {
             module: import.module.clone(),

@@ -2,10 +2,11 @@
 
 use super::{
     costs,
-    inspect::{Care, Shape, Signature, inspect, invalid},
+    inspect::inspect,
     limits::CallLimits,
     link::HostBody,
     rewrite::{START_EXPORT, is_rewritten, rewrite},
+    shape::{Care, Shape, Signature, invalid},
     weight::{Shared, Weight},
 };
 use crate::{
@@ -141,7 +142,7 @@ fn reserved_export(shape: &Shape) -> Option<Error> {
 
 pub(super) fn refused_import<H: Host>(
     shape: &Shape,
-    import: &super::inspect::Import,
+    import: &super::shape::Import,
     table: &HostFunctions<H>,
 ) -> Option<Error> {
     let (module, name) = (&import.module, &import.name);

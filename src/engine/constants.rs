@@ -3,7 +3,7 @@
 //! wasmi 2.0.0 makes each operator of one a box in the next, evaluates them by recursion, and drops them
 //! so: a sum of a million terms, four megabytes, overflows any native stack.
 
-use super::inspect::invalid;
+use super::shape::invalid;
 use crate::{Error, ErrorKind};
 use wasmparser::{ConstExpr, Data, DataKind, Element, ElementItems, ElementKind};
 

@@ -18,6 +18,7 @@ mod proposals;
 mod rewrite;
 mod run;
 mod sandbox;
+mod shape;
 mod signature;
 mod store;
 mod task;

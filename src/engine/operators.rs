@@ -1,7 +1,7 @@
 //! Reads the operators of a function, before wasmi sees them.
 
 use super::{
-    inspect::{Shape, invalid},
+    shape::{Shape, invalid},
     weight::Body,
 };
 use crate::{Error, ErrorKind};

@@ -1,6 +1,6 @@
 //! Which proposals beyond WebAssembly 1.0 a module's code uses, for the admission report.
 
-use super::inspect::{each_payload, invalid};
+use super::{inspect::each_payload, shape::invalid};
 use crate::Error;
 use alloc::vec::Vec;
 #[cfg(feature = "simd")]

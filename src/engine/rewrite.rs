@@ -12,7 +12,10 @@
 //!
 //! A module that has none of these is compiled as it is.
 
-use super::inspect::{Shape, each_payload, invalid};
+use super::{
+    inspect::each_payload,
+    shape::{Shape, invalid},
+};
 use crate::Error;
 use alloc::{borrow::Cow, vec::Vec};
 use wasm_encoder::{

@@ -6,7 +6,7 @@
 //! up to twice as long as what is in it, and lies next to its predecessor while it moves: hence most of
 //! the factors.
 
-use super::inspect::Shape;
+use super::shape::Shape;
 use crate::{
     Error, WasmInstanceConfig,
     ledger::{Account, Reached, Resource},

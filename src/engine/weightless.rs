@@ -1,6 +1,6 @@
 //! Stands in for `weight.rs` where nothing is counted.
 
-use super::inspect::Shape;
+use super::shape::Shape;
 use crate::{
     Error, WasmInstanceConfig,
     ledger::{Account, Reached},
