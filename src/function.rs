@@ -200,3 +200,30 @@ impl<P, R, H: Host> core::fmt::Debug for PluginFunction<P, R, H> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HALF: usize = (1 << INDEX_BITS) - 1;
+
+    #[test]
+    fn a_place_is_known_in_the_version_it_was_found_in_and_no_other() {
+        let place = Place::new(1, 7);
+        assert_eq!((place.get(1), place.get(0), place.get(2)), (Some(7), None, None));
+        place.set(2, HALF);
+        assert_eq!((place.get(1), place.get(2)), (None, Some(HALF)));
+        place.set(HALF, 0);
+        assert_eq!(place.get(HALF), Some(0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_never_known() {
+        let place = Place::new(3, 1);
+        for (version, index) in [(3, HALF + 1), (HALF + 1, 1), (usize::MAX, usize::MAX)] {
+            place.set(version, index);
+            assert_eq!(place.get(3), Some(1));
+            assert_eq!(place.get(version).filter(|_| version != 3), None);
+        }
+    }
+}

@@ -241,7 +241,9 @@ impl<'p, H: Host> PluginLease<'p, H> {
                 if let Some(reached) = self.sandbox.as_deref().and_then(Sandbox::reached) {
                     return Err(report::over_quota(&reached).in_plugin(plugin.name()));
                 }
-                let config = plugin.config();
+                let context = self.sandbox.as_deref().map(|sandbox| &sandbox.version().context);
+                let context = context.map_or_else(|| plugin.context(), Arc::clone);
+                let config = &context.config;
                 let what = format!(
                     "`{memory}` cannot grow by {pages} pages: its own maximum, \
                      `memory_limit_bytes` {} or `max_growth_step_bytes` {} forbids it",

@@ -107,7 +107,7 @@ fn render_numbers<H: Host>(out: &mut dyn fmt::Write, plugins: &[Row<H>]) -> fmt:
 fn render_quarantines<H: Host>(out: &mut dyn fmt::Write, plugins: &[Row<H>]) -> fmt::Result {
     let help = "Whether the plugin is in quarantine: 1 or 0.";
     let mut family = Family::new(out, "wasm_plugin_quarantined", "gauge", help);
-    for row in plugins.iter().filter(|row| row.plugin.config().quarantine.is_some()) {
+    for row in plugins.iter().filter(|row| row.plugin.context().config.quarantine.is_some()) {
         let is_quarantined = row.plugin.quarantine().is_some();
         family.number(|labels| row.identify(labels), u64::from(is_quarantined))?;
     }

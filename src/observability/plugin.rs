@@ -230,7 +230,7 @@ impl<H: Host> Extension for WasmObservabilityPlugin<H> {
 impl<H: Host> WasmObservabilityPlugin<H> {
     /// What the host knows of the plugin.
     fn known(&self) -> [String; 4] {
-        let hash = self.plugin.module_hash();
+        let hash = self.plugin.context().hash;
         let version = report::hex(hash.first_chunk::<6>().unwrap_or(&[0; 6]));
         [self.plugin.name().into(), version, String::new(), String::new()]
     }

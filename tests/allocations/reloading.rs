@@ -151,3 +151,18 @@ fn reloads_under_load_from_four_threads_leave_the_heap_where_it_was() {
     let of_threads = kept(0);
     assert_eq!(kept(RELOADS) - of_threads, 0, "bytes");
 }
+
+#[test]
+fn being_watched_keeps_nothing_of_old_versions() {
+    let (registry, plugin) = one_plugin(&version(0));
+    let mut page = String::with_capacity(1 << 16);
+    let mut reload = |number: usize| {
+        registry.reload("plugin", &version(number), config()).unwrap();
+        page.clear();
+        registry.render_prometheus(&mut page).unwrap();
+        assert!(format!("{plugin:?} {:?} {:?}", plugin.state(), plugin.latency()).len() > 10);
+    };
+    (100..=200).for_each(&mut reload);
+    let (kept, ()) = kept_bytes(|| (201..=400).for_each(&mut reload));
+    assert_eq!(kept, 0);
+}
