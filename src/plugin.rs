@@ -108,7 +108,8 @@ impl<H: Host> WasmPluginInstance<H> {
     ) -> Result<([u8; 32], Code<H>, Exports), Error> {
         report::check_plugin_name(name)?;
         report::check_config(config, origin.clock.is_some())?;
-        let hash = report::check_hash(wasm, config)?;
+        let hash = report::hash(wasm);
+        report::check_hash(&hash, config)?;
         let (code, exports) = compile(wasm, config, &origin.table, &origin.audit, account)?;
         Ok((hash, code, exports))
     }

@@ -133,8 +133,11 @@ impl<S: Versioned, C> Pool<S, C> {
         let is_swept = self.sweeping.fetch_add(0, Ordering::AcqRel) > 0;
         // A sweep that was over before has ended a use.
         let now = self.ended_uses();
-        relax();
-        (tries < PATIENCE && (tries == 0 || is_swept || now != ended)).then_some(now)
+        let is_chance = tries == 0 || is_swept || now != ended;
+        (tries < PATIENCE && is_chance).then(|| {
+            relax();
+            now
+        })
     }
 
     fn ended_uses(&self) -> usize {

@@ -25,7 +25,7 @@ pub(crate) fn admission<H: Host>(
 ) -> AdmissionReport {
     let mut refused = Vec::new();
     refused.extend(report::check_config(config, has_clock).err());
-    refused.extend(report::check_hash(wasm, config).err());
+    refused.extend(report::check_hash(&report::hash(wasm), config).err());
     // Of nobody: what is only looked at takes nothing of a quota.
     let account = Arc::new(Account::new("", None));
     let weight = Weight::new(&account, config, table.len());

@@ -92,8 +92,8 @@ impl<H: Host> WasmPluginInstance<H> {
         options: &ReloadOptions<'_>,
     ) -> Result<(), Error> {
         let turn = self.take_turn()?;
-        let changed = self.try_reload(wasm, config, options);
         let hash = report::hash(wasm);
+        let changed = self.try_reload(wasm, hash, config, options);
         let result = self.remember(VersionChange::Reload, hash, options.keep_previous, changed);
         // Whoever hears of it may reload it.
         drop(turn);
@@ -132,12 +132,13 @@ impl<H: Host> WasmPluginInstance<H> {
     fn try_reload(
         &self,
         wasm: &[u8],
+        hash: [u8; 32],
         config: WasmInstanceConfig,
         options: &ReloadOptions<'_>,
     ) -> Result<Changed<H>, Error> {
         let named = |error: Error| error.in_plugin(self.name());
         self.check_reload(&config, options).map_err(named)?;
-        let hash = report::check_hash(wasm, &config).map_err(named)?;
+        report::check_hash(&hash, &config).map_err(named)?;
         let (code, exports) = {
             let PluginContext { audit, account, .. } = self.identity();
             compile(wasm, &config, &self.table, audit, account).map_err(named)?

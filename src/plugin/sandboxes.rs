@@ -29,9 +29,7 @@ impl<H: Host> Visit<'_, H> {
             None => Err(self.plugin.busy()),
         }
     }
-}
 
-impl<H: Host> Visit<'_, H> {
     /// Puts another sandbox in the slot, and leaves it.
     pub(super) fn replace(mut self, sandbox: Box<Sandbox<H>>) {
         let older = self.plugin.pool.put(&mut self.held, sandbox, Sandbox::adopt);

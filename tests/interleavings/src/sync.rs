@@ -84,7 +84,7 @@ pub(crate) fn relax() {
 
 /// Whether this thread has waited as often as anyone does; forgotten once asked.
 pub(crate) fn has_given_up() -> bool {
-    WAITED.with(|waited| waited.replace(0)) > PATIENCE
+    WAITED.with(|waited| waited.replace(0)) >= PATIENCE
 }
 
 /// `spin`'s lock, with its orderings. The cell fails the model if two threads are in it at once, or
