@@ -1,11 +1,11 @@
 #!/bin/bash
-# Says what the library, linked without std into a program of another language, asks of the system: no executable
-# memory, no loader, nothing but what is listed here.
+# Says what the C API, built without std, asks of the system and the program that links it: no executable memory, no
+# loader, nothing but what is listed here.
 #
 #   no_std_tests/symbols.sh [TARGET...]     all of those below if none is named; minutes each
 #
-# Builds `staticlib` for each target, with rustup's standard library if it is installed and otherwise with Debian's
-# compiler, core and alloc; looks at the undefined symbols of the archive, and with `tests/handlers.sh` at the
+# Builds `capi` for each target, with rustup's standard library if it is installed and otherwise with Debian's compiler,
+# core and alloc; looks at the undefined symbols of the archive, and with `tests/handlers.sh` at the
 # interpreter in it. Exit code 1 if anything is not as it should be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,9 +22,9 @@ readonly forbidden='mmap mmap64 mremap mprotect mprotect_rx pkey_mprotect memfd_
     VirtualAlloc VirtualAlloc2 VirtualProtect FlushInstructionCache
     dlopen dlsym dlmopen LoadLibraryA LoadLibraryW GetProcAddress'
 
-# What the compiler emits calls of, and the hooks of `staticlib`.
+# What the compiler emits calls of, and the hooks of the C API.
 readonly allowed='memcpy memmove memset memcmp bcmp bzero strlen
-    wasm_host_alloc wasm_host_free wasm_host_abort'
+    wpr_hook_alloc wpr_hook_free wpr_hook_abort wpr_hook_thread_word'
 # `cpufeatures`, which `sha2` uses, asks an Apple system whether the processor has instructions for SHA-256.
 readonly allowed_apple='sysctlbyname'
 # The unwind tables of Arm name it; nothing calls it where nothing unwinds.
@@ -42,7 +42,7 @@ main() {
 check_target() {
     local target=$1 began=$SECONDS archive extra='' status=0
     where "$target"
-    archive=$target_dir/$target/$profile/libstaticlib.a
+    archive=$target_dir/$target/$profile/libwasm_runtime.a
     echo "=== $target"
     build "$target" || return 1
     echo "built in $((SECONDS - began)) s"
@@ -50,22 +50,22 @@ check_target() {
         *-apple-*) extra=$allowed_apple ;;
         thumb* | arm*) extra=$allowed_arm ;;
     esac
-    defines "$archive" wasm_run || { echo "the library is not in $archive" >&2; return 1; }
+    defines "$archive" wpr_registry_call || { echo "the library is not in $archive" >&2; return 1; }
     check_symbols "$archive" "$extra" || status=1
     tests/handlers.sh "$archive" || status=1
     return $status
 }
 
 build() {
-    cargo_for "$1" --profile "$profile" --package staticlib --manifest-path no_std_tests/Cargo.toml \
-        --target-dir "$target_dir"
+    CARGO_VERB=rustc cargo_for "$1" --profile "$profile" --no-default-features --crate-type staticlib \
+        --manifest-path capi/Cargo.toml --target-dir "$target_dir"
 }
 
 # where TARGET: what is built, and into which folder. On Arm, as the firmware: with the same core and crates.
 where() {
     case $1 in
         thumbv7em-none-eabihf)
-            profile=small target_dir=${DEVICES_TARGET_DIR:-$PWD/target/devices}/$1
+            profile=embedded target_dir=${DEVICES_TARGET_DIR:-$PWD/target/devices}/$1
             export CARGO_TARGET_THUMBV7EM_NONE_EABIHF_RUSTFLAGS='--cfg sha2_backend_soft="compact"'
             ;;
         *) profile=archive target_dir=${CARGO_TARGET_DIR:-$PWD/target}/symbols ;;

@@ -46,6 +46,17 @@ impl Meter {
         Some(next)
     }
 
+    /// Lets the call spend `fuel` more.
+    pub(crate) fn allow(&mut self, fuel: u64) {
+        self.limit = self.limit.saturating_add(fuel);
+        self.rest = self.rest.saturating_add(fuel);
+    }
+
+    /// Counts `fuel` that was spent as if it had not been.
+    pub(crate) fn forgive(&mut self, fuel: u64) {
+        self.limit = self.limit.saturating_sub(fuel);
+    }
+
     /// Returns what has been charged so far, when the guest has `left` of its slice.
     #[inline]
     pub(crate) fn spent(&self, left: u64) -> u64 {

@@ -3,8 +3,8 @@
 /// A monotonic clock, in microseconds from any fixed point.
 ///
 /// With the feature `std` a registry uses the system's monotonic clock unless the builder is given
-/// another. Without `std` there is none, and a configuration that asks for a timeout is refused with
-/// [`ErrorKind::ClockMissing`](crate::ErrorKind::ClockMissing).
+/// another. Without `std`, and on wasm32-unknown-unknown, there is none, and a configuration that asks
+/// for a timeout is refused with [`ErrorKind::ClockMissing`](crate::ErrorKind::ClockMissing).
 pub trait Clock: Send + Sync {
     /// Returns microseconds since a fixed point. Never less than an earlier answer.
     ///
@@ -14,21 +14,48 @@ pub trait Clock: Send + Sync {
     fn now_us(&self) -> u64;
 }
 
-/// The system's monotonic clock.
-#[cfg(feature = "std")]
-#[derive(Debug)]
-pub(crate) struct StdClock(std::time::Instant);
+pub(crate) use system::SystemClock;
 
-#[cfg(feature = "std")]
-impl Default for StdClock {
-    fn default() -> Self {
-        Self(std::time::Instant::now())
+/// Std's. On wasm32-unknown-unknown std has a clock that panics when it is asked.
+#[cfg(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown"))))]
+mod system {
+    use super::Clock;
+    use std::time::Instant;
+
+    /// The system's monotonic clock.
+    #[derive(Debug)]
+    pub(crate) struct SystemClock(Instant);
+
+    impl SystemClock {
+        pub(crate) fn new() -> Option<Self> {
+            Some(Self(Instant::now()))
+        }
+    }
+
+    impl Clock for SystemClock {
+        fn now_us(&self) -> u64 {
+            u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+        }
     }
 }
 
-#[cfg(feature = "std")]
-impl Clock for StdClock {
-    fn now_us(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+#[cfg(not(all(feature = "std", not(all(target_family = "wasm", target_os = "unknown")))))]
+mod system {
+    use super::Clock;
+
+    /// A clock that there is not.
+    #[derive(Debug)]
+    pub(crate) enum SystemClock {}
+
+    impl SystemClock {
+        pub(crate) fn new() -> Option<Self> {
+            None
+        }
+    }
+
+    impl Clock for SystemClock {
+        fn now_us(&self) -> u64 {
+            match *self {}
+        }
     }
 }

@@ -20,6 +20,10 @@ pub(crate) const BUDGETED: usize = 32;
 pub(crate) const RATED: usize = 128;
 /// Another version is being made.
 pub(crate) const RELOADING: usize = 64;
+/// The version that is called has sandboxes made ahead.
+pub(crate) const POOLED: usize = 256;
+/// The last sandbox that was made ahead did not start, and none has been made since.
+pub(crate) const HELD_BACK: usize = 512;
 
 impl Condition {
     pub(crate) fn new() -> Self {

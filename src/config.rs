@@ -39,6 +39,21 @@ pub struct WasmInstanceConfig {
     ///
     /// 1 means that all calls share one state.
     pub max_instances: u32,
+    /// How many sandboxes are to be ready for calls, those apart that calls have; 0 to `max_instances`.
+    /// Default: 0.
+    ///
+    /// From 1 on, a call leaves a sandbox that is used up as it is, for
+    /// [`WasmPluginRegistry::maintain`](crate::WasmPluginRegistry::maintain) to put another in its place.
+    /// So with [`ResetPolicy::AfterCall`] each call gets fresh state that was made before it came. A call
+    /// that finds none ready makes one itself.
+    pub min_instances: u32,
+    /// Whether sandboxes may be dropped for want of memory although they hold what earlier calls left.
+    /// Default: no.
+    ///
+    /// Says with [`ResetPolicy::OnTrap`] that the plugin can do without its state:
+    /// [`maintain`](crate::WasmPluginRegistry::maintain) may then drop it where nothing has called it for
+    /// long. The next call begins in a fresh sandbox.
+    pub trim_idle: bool,
     /// When a sandbox is replaced by a fresh one. Default: after a trap.
     pub reset: ResetPolicy,
     /// What a denied host call does. Default: the guest gets status -1.
@@ -52,6 +67,8 @@ pub struct WasmInstanceConfig {
     pub expected_sha256: Option<[u8; 32]>,
     /// When code is compiled. Default: at load.
     pub compilation: Compilation,
+    /// With which other plugins it shares its compiled code. Default: with none.
+    pub code_sharing: CodeSharing,
     /// What the module may contain, and how much stack its code may use.
     pub limits: ModuleLimits,
 }
@@ -68,12 +85,15 @@ impl Default for WasmInstanceConfig {
             settings: Vec::new(),
             custom_grants: Vec::new(),
             max_instances: 4,
+            min_instances: 0,
+            trim_idle: false,
             reset: ResetPolicy::OnTrap,
             on_denied: DenyPolicy::Status,
             fuel_budget: None,
             quarantine: None,
             expected_sha256: None,
             compilation: Compilation::Eager,
+            code_sharing: CodeSharing::Own,
             limits: ModuleLimits::default(),
         }
     }
@@ -129,6 +149,30 @@ pub enum Compilation {
     /// Each function on its first call: a faster load, and an invalid function is found when it is
     /// called; at load, if the module has a start section or grows a table. Costs no fuel.
     Lazy,
+}
+
+/// With which other plugins a plugin shares its compiled code.
+///
+/// Plugins whose modules are the same to the byte, and which agree in `enable_fuel`, `min_stack_bytes`,
+/// `max_stack_bytes` and `max_recursion_depth`, then have one copy of it, which goes with the last of them.
+/// Everything else stays apart: memories, limits, grants, statistics. What they share besides is a lock, which
+/// each call takes for a moment: callers on several threads wait for one another there (README, "Many
+/// tenants"). Needs [`Compilation::Eager`] and the feature `code-sharing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CodeSharing {
+    /// With none.
+    #[default]
+    Own,
+    /// With those of its tenant that say so too. The tenant's quota is charged for it once.
+    Tenant,
+    /// With those of any tenant that say so too. No tenant's quota is charged for it, but the registry's: for
+    /// modules that the host brings, not for those that a tenant chooses.
+    Registry,
+}
+
+impl CodeSharing {
+    /// Whether code can be shared in this build.
+    pub(crate) const IS_POSSIBLE: bool = cfg!(feature = "code-sharing");
 }
 
 /// How one call is narrowed below what the plugin may use. The default narrows nothing.

@@ -134,11 +134,10 @@ impl<H: Host> Frame<H> {
         self.used
     }
 
-    /// Makes it the call of another plugin.
-    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) {
-        if let Some(sandbox) = self.seat.as_deref_mut() {
-            sandbox.enter(outer);
-        }
+    /// Makes it the call of another plugin; returns whether there was memory for that.
+    #[must_use]
+    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) -> bool {
+        self.seat.as_deref_mut().is_none_or(|sandbox| sandbox.enter(outer))
     }
 
     /// Whether the input has been handed over.

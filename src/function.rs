@@ -153,7 +153,7 @@ impl<P: Params, R: Results, H: Host> PluginFunction<P, R, H> {
 
     /// Which of the exports it is, in the version of a sandbox.
     #[inline]
-    fn index_in(&self, sandbox: &Sandbox<H>) -> Result<usize, Error> {
+    pub(crate) fn index_in(&self, sandbox: &Sandbox<H>) -> Result<usize, Error> {
         match self.place.get(Versioned::version(sandbox)) {
             Some(index) => Ok(index),
             None => self.look_up(sandbox),

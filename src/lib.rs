@@ -9,6 +9,7 @@
 //!   [`PluginLease`].
 //! - Stay in charge: [`PluginCall`] runs a call piece by piece, [`Scheduler`] many of them on one core,
 //!   [`CancelToken`] stops one.
+//! - Keep fresh sandboxes ready, and let go of idle ones: [`WasmPluginRegistry::maintain`].
 //! - Leave one alone that fails again and again: [`QuarantinePolicy`].
 //! - Say what a tenant's plugins may hold together: `WasmPluginRegistry::tenant`.
 //! - Say what a plugin may do: [`WasmInstanceConfig`], [`WasmPluginCapabilities`],
@@ -24,6 +25,7 @@
 //! | `std` | yes | std's locks, a default clock, loading from files; without it the crate is `no_std` + `alloc` |
 //! | `simd` | yes | the SIMD proposals |
 //! | `quotas` | yes | quotas of tenants: what their plugins may hold and spend together |
+//! | `code-sharing` | yes | plugins of the same bytes may share their compiled code: [`CodeSharing`] |
 //! | `portable-dispatch` | no | an interpreter loop that is sound in every build, 1.1 to 3.6 times slower on x86-64; always on but on x86-64 and AArch64 with float registers |
 //! | `mmap` | no | `WasmPluginRegistry::load_from_mapped_file` |
 
@@ -35,6 +37,7 @@ extern crate std;
 
 mod admission;
 mod audit;
+mod batch;
 mod budget;
 mod cancel;
 mod capabilities;
@@ -53,6 +56,7 @@ mod kernel;
 mod lease;
 mod ledger;
 mod limits;
+mod maintenance;
 #[cfg(feature = "mmap")]
 mod mmap;
 mod nested;
@@ -77,13 +81,16 @@ mod text;
 mod trap;
 mod value;
 
+#[cfg(feature = "std")]
+pub use crate::registry::Maintainer;
 pub use crate::{
     admission::{AdmissionReport, AdmittedFunction, AdmittedImport},
     audit::{AuditDecision, AuditLevel, AuditLog, AuditRecord, PluginEvent},
+    batch::BatchError,
     cancel::CancelToken,
     capabilities::{Grant, WasmPluginCapabilities},
     clock::Clock,
-    config::{CallOptions, Compilation, DenyPolicy, ResetPolicy, WasmInstanceConfig},
+    config::{CallOptions, CodeSharing, Compilation, DenyPolicy, ResetPolicy, WasmInstanceConfig},
     embedded::{Distance, EmbeddedHost, HostQuota, IndexKey, MetricSample},
     engine::{HostParam, HostResult, IntoHostFunction, Params, Results},
     error::{Error, ErrorKind, Fault},
@@ -94,6 +101,7 @@ pub use crate::{
     },
     lease::PluginLease,
     limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
+    maintenance::{Maintained, MaintenanceBudget},
     observability::{
         Extension, ExtensionCapability, ExtensionInfo, ObservabilityExtension, ObservabilityStats,
         WasmObservabilityPlugin,

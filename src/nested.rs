@@ -66,8 +66,10 @@ impl<H: Host> WasmPluginInstance<H> {
             let (index, narrowed) = prepare(nested, &context)?;
             frame.set_plan(Plan { index, values: None, limits: narrowed, can_pause });
         }
-        frame.enter(limits);
-        Ok(frame)
+        match frame.enter(limits) {
+            true => Ok(frame),
+            false => Err(NestedFailure::LimitReached),
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use crate::{
     AuditLevel, AuditLog, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig,
-    WasmPluginInstance, engine,
+    WasmPluginInstance,
+    clock::SystemClock,
+    engine::{self, SharedCode},
     host::{Directory, Host, HostFunctions},
     ledger::{Account, Resource},
     schedule::Timer,
@@ -17,6 +19,7 @@ pub(crate) struct Origin<H: Host> {
     /// The registry, for `call_plugin`.
     pub(crate) directory: Weak<dyn Directory<H>>,
     pub(crate) audit: Arc<AuditLog>,
+    pub(crate) shared: SharedCode,
 }
 
 impl WasmPluginInstance<EmbeddedHost> {
@@ -36,6 +39,7 @@ impl WasmPluginInstance<EmbeddedHost> {
             clock: default_clock(),
             directory: no_directory(),
             audit: Arc::new(AuditLog::new(AuditLevel::Off)),
+            shared: SharedCode::default(),
         };
         let account = Account::new("", None);
         // Nothing has a ceiling there.
@@ -46,10 +50,7 @@ impl WasmPluginInstance<EmbeddedHost> {
 
 /// The system's clock, if there is one.
 pub(crate) fn default_clock() -> Option<Arc<dyn Timer>> {
-    #[cfg(feature = "std")]
-    return Some(Arc::new(crate::clock::StdClock::default()));
-    #[cfg(not(feature = "std"))]
-    return None;
+    SystemClock::new().map(|clock| Arc::new(clock) as Arc<dyn Timer>)
 }
 
 /// The directory of a plugin that stands alone: there is none.

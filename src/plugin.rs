@@ -1,6 +1,7 @@
 //! One loaded plugin: its state, its calls, its statistics.
 
 mod draft;
+mod maintenance;
 mod quarantine;
 mod recording;
 mod reload;
@@ -9,15 +10,18 @@ mod spending;
 mod statistics;
 mod versions;
 
-pub(crate) use self::sandboxes::Visit;
+pub(crate) use self::{
+    maintenance::{Idle, Prepared},
+    sandboxes::Visit,
+};
 
 use self::versions::{Current, FIRST, Known};
 
 use crate::{
-    AuditLevel, AuditLog, CallOptions, Error, ErrorKind, PluginLease, WasmInstanceConfig,
-    WasmPluginState, WasmValue, WasmValues,
-    condition::{BUDGETED, Condition, NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
-    engine::{Code, Evidence, Exports, Failure, Sandbox, Version},
+    AuditLevel, AuditLog, CallOptions, CodeSharing, Error, ErrorKind, PluginLease,
+    WasmInstanceConfig, WasmPluginState, WasmValue, WasmValues,
+    condition::{BUDGETED, Condition, NOT_READY, POOLED, QUARANTINED, TRAPPED, UNLOADED},
+    engine::{Code, Evidence, Exports, Failure, Sandbox, SharedCode, Source, Version},
     host::{Host, HostFunctions, PluginContext},
     ledger::{Account, Resource},
     origin::Origin,
@@ -27,7 +31,7 @@ use crate::{
     sync::{Arc, AtomicU64, HighWater, Mutex, Once, Ordering},
     value::filled,
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 use core::any::Any;
 
 /// One loaded plugin.
@@ -39,6 +43,8 @@ use core::any::Any;
 pub struct WasmPluginInstance<H: Host = crate::EmbeddedHost> {
     known: Known<H>,
     table: Arc<HostFunctions<H>>,
+    /// The code that its versions may share.
+    shared: SharedCode,
     current: Mutex<Current<H>>,
     pool: Pool<Sandbox<H>, SlotCounts>,
     condition: Condition,
@@ -68,6 +74,7 @@ impl<H: Host> WasmPluginInstance<H> {
         let budget = config.fuel_budget.unwrap_or(u64::MAX);
         let condition = Condition::new();
         condition.hold(BUDGETED, config.fuel_budget.is_some());
+        condition.hold(POOLED, config.min_instances > 0);
         let context = Arc::new(PluginContext {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name: name.into(),
@@ -85,6 +92,7 @@ impl<H: Host> WasmPluginInstance<H> {
         Ok(Self {
             known: Known::new(Arc::clone(&context)),
             table: Arc::clone(&origin.table),
+            shared: origin.shared.clone(),
             pool: Pool::new(slots, FIRST, || SlotCounts::new(origin.table.len())),
             condition,
             current: Mutex::new(Current {
@@ -108,9 +116,18 @@ impl<H: Host> WasmPluginInstance<H> {
     ) -> Result<([u8; 32], Code<H>, Exports), Error> {
         report::check_plugin_name(name)?;
         report::check_config(config, origin.clock.is_some())?;
+        let wasm = &*private(wasm, config)?;
         let hash = report::hash(wasm);
         report::check_hash(&hash, config)?;
-        let (code, exports) = compile(wasm, config, &origin.table, &origin.audit, account)?;
+        let (code, exports) = Code::compile(&Source {
+            wasm,
+            hash: &hash,
+            config,
+            table: &origin.table,
+            audited: is_audited(&origin.audit),
+            account,
+            shared: &origin.shared,
+        })?;
         Ok((hash, code, exports))
     }
 
@@ -375,15 +392,26 @@ impl<H: Host> WasmPluginInstance<H> {
     }
 }
 
-fn compile<H: Host>(
-    wasm: &[u8],
-    config: &WasmInstanceConfig,
-    table: &HostFunctions<H>,
-    audit: &AuditLog,
-    account: &Arc<Account>,
-) -> Result<(Code<H>, Exports), Error> {
-    let audited = audit.level() == AuditLevel::HostCalls;
-    Code::compile(wasm, config, table, audited, account)
+/// The bytes of a module, which nobody can change while they are hashed and compiled if others are to have
+/// the code.
+fn private<'w>(wasm: &'w [u8], config: &WasmInstanceConfig) -> Result<Cow<'w, [u8]>, Error> {
+    // What is too long is refused, and shared with nobody.
+    let is_too_long = wasm.len() as u64 > config.limits.max_module_bytes;
+    if !CodeSharing::IS_POSSIBLE || config.code_sharing == CodeSharing::Own || is_too_long {
+        return Ok(Cow::Borrowed(wasm));
+    }
+    let mut copy = Vec::new();
+    match copy.try_reserve_exact(wasm.len()) {
+        Ok(()) => {
+            copy.extend_from_slice(wasm);
+            Ok(Cow::Owned(copy))
+        }
+        Err(_) => Err(report::no_room_for_copy(wasm.len())),
+    }
+}
+
+fn is_audited(audit: &AuditLog) -> bool {
+    audit.level() == AuditLevel::HostCalls
 }
 
 impl<H: Host> Drop for WasmPluginInstance<H> {

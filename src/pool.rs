@@ -9,6 +9,10 @@
 //! of it, and does it then. **Unloading** is the same, with no version to come. So the memory of a
 //! version returns with its last call.
 //!
+//! **Maintaining** is for plugins with `min_instances`: who leaves a sandbox that is used up leaves it in
+//! its slot, and the next prefers a slot whose sandbox is ready. Whoever maintains the plugin takes away
+//! what is used up, and offers what it made beside the slots. It holds none for longer than a look.
+//!
 //! **What a reset clears.** A reset drops the store and makes a new one, since globals that are not
 //! exported cannot be set from outside. So everything the guest can see is as the module says:
 //! linear memories, tables, globals, dropped data and element segments, references of the host's;
@@ -22,6 +26,9 @@ use alloc::boxed::Box;
 pub(crate) trait Versioned {
     /// The number of its version.
     fn version(&self) -> usize;
+
+    /// Whether a call may run in it.
+    fn is_ready(&self) -> bool;
 }
 
 /// The version of which nothing is: that of a plugin that is unloaded.
@@ -112,14 +119,33 @@ impl<S: Versioned, C> Pool<S, C> {
     /// unless a trap emptied it.
     #[inline]
     pub(crate) fn hold(&self) -> Option<Held<'_, S, C>> {
-        let (mut tries, mut ended) = (0_usize, 0);
+        let (mut tries, mut ended) = (0, 0);
         loop {
-            let held = self.try_hold();
+            let held = self.free().next();
             if held.is_some() {
                 return held;
             }
+            // Not all of the loop: what an outlined function returns is not in registers.
             ended = self.look_again(tries, ended)?;
-            tries = tries.saturating_add(1);
+            tries += 1;
+        }
+    }
+
+    /// As [`hold`](Self::hold); the first free slot that has a sandbox that is ready, if one has and
+    /// `wants_ready`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn hold_outlined(&self, mut wants_ready: bool) -> Option<Held<'_, S, C>> {
+        let (mut tries, mut ended) = (0, 0);
+        loop {
+            let held = self.free().find(|held| !wants_ready || held.is_ready());
+            if held.is_some() {
+                return held;
+            }
+            if !core::mem::take(&mut wants_ready) {
+                ended = self.look_again(tries, ended)?;
+                tries += 1;
+            }
         }
     }
 
@@ -144,10 +170,12 @@ impl<S: Versioned, C> Pool<S, C> {
         self.slots.iter().fold(0, |sum, slot| sum.wrapping_add(slot.uses.ended()))
     }
 
+    /// The free slots, each held until it is let go of. One at a time: whoever holds no more than one looks
+    /// to others like one call.
     #[inline]
-    fn try_hold(&self) -> Option<Held<'_, S, C>> {
-        let mut slots = self.slots.iter().take(self.len()).enumerate();
-        slots.find_map(|(at, slot)| self.hold_slot(at, slot))
+    fn free(&self) -> impl Iterator<Item = Held<'_, S, C>> {
+        let slots = self.slots.iter().take(self.len()).enumerate();
+        slots.filter_map(|(at, slot)| self.hold_slot(at, slot))
     }
 
     #[inline]
@@ -197,19 +225,32 @@ impl<S: Versioned, C> Pool<S, C> {
         self.end_sweep();
     }
 
-    /// Puts a sandbox of the version that is called in the first slot that is free and has none, if there
-    /// is one; `adopt` gets what counts there.
-    pub(crate) fn offer(&self, sandbox: Box<S>, adopt: impl FnOnce(&mut S, &Arc<C>)) {
+    /// Puts a sandbox in the first slot that is free and has none that is ready, if there is one and the
+    /// sandbox is of the version that is called; returns whether it did. `adopt` gets what counts there.
+    pub(crate) fn offer(&self, sandbox: Box<S>, adopt: impl FnOnce(&mut S, &Arc<C>)) -> bool {
         self.begin_sweep();
-        let mut slots = self.slots.iter().take(self.len()).enumerate();
-        let lacking = slots.find_map(|(at, slot)| {
-            let mut held = self.hold_slot(at, slot)?;
-            let (seat, _) = held.sandbox()?;
-            seat.as_ref().is_none_or(|has| has.version() != self.version()).then_some(held)
-        });
+        let lacking = self.free().find(|held| !held.is_ready());
+        // Under the slot: who makes another version the one that is called asks for it to be emptied later.
+        let lacking = lacking.filter(|_| sandbox.version() == self.version());
+        let is_taken = lacking.is_some();
         let older = lacking.and_then(|mut held| self.put(&mut held, sandbox, adopt));
         self.end_sweep();
         drop(older);
+        is_taken
+    }
+
+    /// Looks into a slot if it is free, for a moment. `look` gets what is there, and may take it out; it is
+    /// dropped when the slot is free again.
+    pub(crate) fn look_into(&self, slot: usize, look: impl FnOnce(&mut Seat<S>) -> Seat<S>) {
+        let Some(place) = self.slots.get(slot) else {
+            return;
+        };
+        self.begin_sweep();
+        let taken = self
+            .hold_slot(slot, place)
+            .and_then(|mut held| held.sandbox().and_then(|(seat, _)| look(seat)));
+        self.end_sweep();
+        drop(taken);
     }
 
     /// Says that slots are held for a moment from here on. Whoever finds one held sees that.
@@ -287,6 +328,16 @@ impl<'p, S: Versioned, C> Held<'p, S, C> {
     /// What is counted in the slot.
     pub(crate) fn counts(&self) -> &'p Arc<C> {
         &self.slot.counts
+    }
+
+    /// Whether there is a sandbox of the version that is called in which a call may run.
+    fn is_ready(&self) -> bool {
+        match self.place.as_deref() {
+            Some(Place::Here(Some(sandbox))) => {
+                sandbox.version() == self.pool.version() && sandbox.is_ready()
+            }
+            _ => false,
+        }
     }
 
     /// The sandbox that is there or is to be, and what counts for it.

@@ -1,11 +1,16 @@
 //! The registry: load, find, call and unload plugins.
 
+#[cfg(feature = "std")]
+mod maintainer;
+mod maintenance;
 mod plugins;
 #[cfg(feature = "quotas")]
 mod quotas;
 mod reload;
 mod statistics;
 
+#[cfg(feature = "std")]
+pub use self::maintainer::Maintainer;
 #[cfg(feature = "quotas")]
 pub use self::quotas::Tenant;
 
@@ -20,7 +25,7 @@ use crate::{
     origin::{Origin, default_clock},
     report,
     schedule::Timer,
-    sync::{Arc, RwLock, Weak},
+    sync::{Arc, AtomicUsize, RwLock, Weak},
 };
 use alloc::{
     boxed::Box,
@@ -50,6 +55,8 @@ struct Inner<H: Host> {
     origin: Origin<H>,
     plugins: RwLock<Plugins<H>>,
     accounts: Accounts,
+    /// At which plugin maintenance is to begin.
+    maintained: AtomicUsize,
 }
 
 impl WasmPluginRegistry<EmbeddedHost> {
@@ -102,9 +109,11 @@ impl<H: Host> WasmPluginRegistry<H> {
                 clock,
                 directory: Weak::clone(inner) as _,
                 audit: Arc::new(AuditLog::new(audit)),
+                shared: Default::default(),
             },
             plugins: RwLock::new(Plugins::new()),
             accounts,
+            maintained: AtomicUsize::new(0),
         });
         Self { inner }
     }

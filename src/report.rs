@@ -1,7 +1,8 @@
 //! Checks what a host hands over, and puts failures in words: plugin, limit, value, remedy.
 
 use crate::{
-    CallOptions, Error, ErrorKind, MAX_CALL_DEPTH, ValueType, WasmInstanceConfig, WasmValue,
+    CallOptions, CodeSharing, Compilation, Error, ErrorKind, MAX_CALL_DEPTH, ValueType,
+    WasmInstanceConfig, WasmValue,
     engine::{ExportedFunction, Failure},
     host::{Host, HostError, HostFunctions},
     ledger::Reached,
@@ -30,19 +31,15 @@ pub(crate) fn check_config(config: &WasmInstanceConfig, has_clock: bool) -> Resu
             return Err(refused(format!("the setting `{setting}` starts with `soch.`")));
         }
     }
-    let instances = config.max_instances;
-    if !(1..=MAX_INSTANCES).contains(&instances) {
-        return Err(refused(format!("`max_instances` is {instances}, not 1 to {MAX_INSTANCES}")));
-    }
+    check_range("max_instances", config.max_instances, [1, MAX_INSTANCES])?;
+    check_range("min_instances", config.min_instances, [0, config.max_instances])?;
     let limits = &config.limits;
     if limits.min_stack_bytes > limits.max_stack_bytes {
         let (min, max) = (limits.min_stack_bytes, limits.max_stack_bytes);
         return Err(refused(format!("`min_stack_bytes` {min} is over `max_stack_bytes` {max}")));
     }
-    let depth = limits.max_call_depth;
-    if !(1..=MAX_CALL_DEPTH).contains(&depth) {
-        return Err(refused(format!("`max_call_depth` is {depth}, not 1 to {MAX_CALL_DEPTH}")));
-    }
+    check_range("max_call_depth", limits.max_call_depth, [1, MAX_CALL_DEPTH])?;
+    check_sharing(config)?;
     let timeout_ms = config.capabilities.timeout_ms;
     if !config.enable_fuel && timeout_ms > 0 {
         return Err(refused(format!(
@@ -59,6 +56,31 @@ pub(crate) fn check_config(config: &WasmInstanceConfig, has_clock: bool) -> Resu
         ));
     }
     Ok(())
+}
+
+#[inline(never)]
+fn check_range(what: &str, is: u32, [least, most]: [u32; 2]) -> Result<(), Error> {
+    match (least..=most).contains(&is) {
+        true => Ok(()),
+        false => Err(refused(format!("`{what}` is {is}, not {least} to {most}"))),
+    }
+}
+
+/// There is no memory to copy a module of so many bytes.
+#[cold]
+pub(crate) fn no_room_for_copy(bytes: usize) -> Error {
+    let what = format!("there is no memory for a copy of its {bytes} bytes");
+    Error::host(ErrorKind::LimitExceeded, what)
+}
+
+fn check_sharing(config: &WasmInstanceConfig) -> Result<(), Error> {
+    let what = match (config.code_sharing, config.compilation) {
+        (CodeSharing::Own, _) => return Ok(()),
+        _ if !CodeSharing::IS_POSSIBLE => "`code_sharing` needs the feature `code-sharing`",
+        (_, Compilation::Lazy) => "`code_sharing` needs `Compilation::Eager`",
+        (_, Compilation::Eager) => return Ok(()),
+    };
+    Err(refused(what.into()))
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), Error> {

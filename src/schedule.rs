@@ -234,6 +234,15 @@ impl Pace {
         }
     }
 
+    /// Counts `fuel` that was spent as if it had not been. How fast the rest was says little about later
+    /// calls.
+    pub(crate) fn forgive(&mut self, fuel: u64) {
+        if let Some((_, from_fuel)) = &mut self.timed_from {
+            *from_fuel = from_fuel.saturating_sub(fuel);
+        }
+        self.first.get_or_insert(First::Call);
+    }
+
     /// Books the time of a call that spent `spent` fuel in all, and returns about how long it took,
     /// in microseconds, rounded up.
     #[inline]

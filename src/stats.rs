@@ -15,9 +15,9 @@ use self::{
 };
 use crate::{
     cancel::CancelCell,
-    sync::{Arc, AtomicUsize, Counter},
+    sync::{Arc, AtomicUsize, Counter, Once},
 };
-use alloc::{boxed::Box, string::String};
+use alloc::string::String;
 
 /// What a plugin has done since it was loaded, over all its sandboxes.
 ///
@@ -82,10 +82,10 @@ pub struct HostFunctionStats {
 
 /// Counts of one host function, as one sandbox makes them.
 #[derive(Debug, Default)]
-pub(crate) struct FunctionCounts {
-    pub(crate) calls: Counter,
-    pub(crate) denials: Counter,
-    pub(crate) errors: Counter,
+struct FunctionCounts {
+    calls: Counter,
+    denials: Counter,
+    errors: Counter,
     watch: Watch,
 }
 
@@ -111,16 +111,29 @@ pub(crate) struct SlotCounts {
     pub(crate) traps: TrapCounts,
     pub(crate) peak_memory: Counter,
     pub(crate) sandboxes: Counter,
-    /// One for each host function in the registry's table, by its index there.
-    pub(crate) functions: Box<[FunctionCounts]>,
+    /// How many host functions the registry's table has.
+    host_functions: usize,
+    /// Their counts, once the slot had a sandbox.
+    host_counts: Once<HostCounts>,
 }
+
+/// Counts of the host functions in the registry's table, by their index there.
+#[derive(Debug, Clone)]
+pub(crate) struct HostCounts(Arc<[FunctionCounts]>);
 
 impl SlotCounts {
     pub(crate) fn new(functions: usize) -> Self {
-        Self {
-            functions: (0..functions).map(|_| FunctionCounts::default()).collect(),
-            ..Self::default()
-        }
+        Self { host_functions: functions, ..Self::default() }
+    }
+
+    /// What a sandbox of the slot counts host calls in.
+    pub(crate) fn host_counts(&self) -> &HostCounts {
+        let counts = |_| FunctionCounts::default();
+        self.host_counts.call_once(|| HostCounts((0..self.host_functions).map(counts).collect()))
+    }
+
+    fn functions(&self) -> &[FunctionCounts] {
+        self.host_counts.get().map_or(&[], |counts| &counts.0)
     }
 
     /// Takes in what was counted of a sandbox's start in a slot of its own.
@@ -129,17 +142,20 @@ impl SlotCounts {
         self.start_us.add(start.start_us.get().saturating_add(start.timed_us.get()));
         self.peak_memory.raise_to(start.peak_memory.get());
         self.sandboxes.add(start.sandboxes.get());
-        for (function, counted) in self.functions.iter().zip(&start.functions) {
+        self.traps.take(&start.traps);
+        for (function, counted) in self.host_counts().0.iter().zip(start.functions()) {
             function.calls.add(counted.calls.get());
             function.denials.add(counted.denials.get());
             function.errors.add(counted.errors.get());
         }
     }
+}
 
+impl HostCounts {
     /// Counts a call of a host function; returns whether it is one that is timed.
     #[inline]
     pub(crate) fn called(&self, function: usize) -> bool {
-        let Some(counts) = self.functions.get(function) else {
+        let Some(counts) = self.0.get(function) else {
             return false;
         };
         let before = counts.calls.get();
@@ -149,14 +165,14 @@ impl SlotCounts {
 
     /// Takes in how long a host function took.
     pub(crate) fn took(&self, function: usize, us: u64, interval_us: u64) {
-        if let Some(counts) = self.functions.get(function) {
+        if let Some(counts) = self.0.get(function) {
             counts.watch.adapt(us, interval_us);
         }
     }
 
     /// Counts that a call of a host function, counted already, did not go well.
     pub(crate) fn refused(&self, function: usize, denied: bool) {
-        if let Some(counts) = self.functions.get(function) {
+        if let Some(counts) = self.0.get(function) {
             match denied {
                 true => counts.denials.add(1),
                 false => counts.errors.add(1),
@@ -194,7 +210,7 @@ pub(crate) fn total<'a>(
     let mut stats = WasmPluginStats::default();
     let (mut time, mut start_us) = (Time::default(), 0_u64);
     for slot in slots {
-        let functions = &slot.functions;
+        let functions = slot.functions();
         // Saturating: a host function may charge what a guest says, up to all that there is.
         stats.add(&WasmPluginStats {
             total_calls: slot.latencies.calls(),
@@ -238,7 +254,7 @@ pub(crate) fn function_total<'a>(
     slots: impl Iterator<Item = &'a SlotCounts>,
     index: usize,
 ) -> (u64, u64, u64) {
-    slots.filter_map(|slot| slot.functions.get(index)).fold(
+    slots.filter_map(|slot| slot.functions().get(index)).fold(
         (0, 0, 0),
         |(calls, denials, errors), function| {
             (

@@ -64,7 +64,11 @@ fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
 }
 
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources_in("src")
+}
+
+fn sources_in(folder: &str) -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     collect(&root, &mut files);
     files.sort();
@@ -234,12 +238,80 @@ fn no_file_is_longer_than_500_lines_before_its_tests() {
     const MAX: usize = 500;
     let long: Vec<_> = sources()
         .iter()
+        .chain(&sources_in("capi/src"))
         .map(|source| (source.path.clone(), source.text.lines().count()))
         .filter(|(_, lines)| *lines > MAX)
         .collect();
     assert_eq!(long, [], "files and their lines");
     let root = sources().into_iter().find(|source| source.path == "lib.rs").unwrap();
     assert!(root.text.lines().count() < 150, "lib.rs");
+}
+
+/// The functions of the C API: name, and body without comments.
+fn c_functions() -> Vec<(String, String)> {
+    let mut functions = Vec::new();
+    for source in sources_in("capi/src") {
+        for (at, _) in source.text.match_indices("pub extern \"C\" fn ") {
+            let text = &source.text[at + 18..];
+            let (name, body) = text.split_once('(').unwrap();
+            let end = body.find("\n}").unwrap();
+            functions.push((name.trim().to_string(), body[..end].to_string()));
+        }
+    }
+    functions
+}
+
+#[test]
+fn every_function_of_the_c_api_that_can_fail_goes_through_the_boundary() {
+    let functions = c_functions();
+    assert!(functions.len() > 80, "{}", functions.len());
+    let outside: Vec<_> = functions
+        .iter()
+        .filter(|(_, body)| body.contains("-> wpr_code_t") && !body.contains("boundary(error, ||"))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(outside, Vec::<&String>::new());
+}
+
+#[test]
+fn every_function_of_the_c_api_that_runs_a_plugin_refuses_to_in_a_callback() {
+    let runs = [
+        "call(",
+        "call_with(",
+        "call_bytes(",
+        "call_bytes_into(",
+        ".load(",
+        "load_file(",
+        "lease_owned(",
+        "start_with(",
+        "start_bytes(",
+        ".run(",
+        "reload_with(",
+        "rollback(",
+    ];
+    let open: Vec<_> = c_functions()
+        .into_iter()
+        .filter(|(_, body)| body.contains("-> wpr_code_t"))
+        .filter(|(_, body)| runs.iter().any(|run| body.contains(run)))
+        .filter(|(_, body)| !body.contains("may_run_plugins()?"))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(open, Vec::<String>::new());
+}
+
+#[test]
+fn pointers_of_other_languages_are_followed_in_one_file() {
+    let raw = ["ptr::read(", "ptr::write(", "from_raw_parts", "copy_nonoverlapping"];
+    // Of the others, each has its own reason: a slot's value, arguments that were written before.
+    let allowed = ["pointers.rs", "value.rs", "thread.rs"];
+    let found: Vec<_> = sources_in("capi/src")
+        .iter()
+        .filter(|source| !allowed.contains(&source.path.as_str()))
+        .flat_map(|source| {
+            source.breaches(|line| raw.iter().any(|raw| line.contains(raw))).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(found, NONE);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 # Sourced by `test.sh` and by the scripts of `no_std_tests`: building for a device, and installing what is missing.
 
 # cargo_for TRIPLE ARGUMENT...: `cargo build` for a target. With rustup's standard library if it is there; otherwise
-# Debian's compiler builds core and alloc.
+# Debian's compiler builds core and alloc, or what BUILD_STD says. CARGO_VERB is another command than `build`.
 cargo_for() {
-    local triple=$1 linker=ld.lld-22 upper
+    local triple=$1 linker=ld.lld-22 upper verb=${CARGO_VERB-build}
     shift
     if has_standard_library "$triple"; then
-        cargo build --locked --target "$triple" "$@"
+        cargo "$verb" --locked --target "$triple" "$@"
         return
     fi
     debian_compilers || return 1
@@ -14,7 +14,7 @@ cargo_for() {
     need $linker lld-22 || return 1
     upper=${triple^^}
     env RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 "CARGO_TARGET_${upper//-/_}_LINKER=$linker" \
-        /usr/bin/cargo build --locked --target "$triple" -Zbuild-std=core,alloc "$@"
+        /usr/bin/cargo "$verb" --locked --target "$triple" "-Zbuild-std=${BUILD_STD-core,alloc}" "$@"
 }
 
 # compiler_for TRIPLE: the version of the compiler that `cargo_for` uses.

@@ -13,27 +13,44 @@ const ASKED_FUEL: u64 = 100;
 const CHANGED_FUEL: u64 = 1_000;
 
 impl Host for EmbeddedHost {
-    fn read(
+    fn embedded(&self) -> Option<&EmbeddedHost> {
+        Some(self)
+    }
+}
+
+/// What a [`Host`] answers that is this one, or that has this one within it: its methods, one by one.
+impl EmbeddedHost {
+    /// Answers [`Host::read`] for a host that has this one within it and asks it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_read<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         table: &str,
         key: &[u8],
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let tables = Self::kept(call)?.tables.read();
+        let tables = self.kept(call)?.tables.read();
         let value = tables.get(table, key).ok_or(HostError::NotFound)?;
         out.write_value(call, value)
     }
 
-    fn scan(
+    /// Answers [`Host::scan`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_scan<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         table: &str,
         from: &[u8],
         limit: u32,
         out: &mut Output<'_>,
     ) -> Result<(), HostError> {
-        let Ok(kept) = Self::kept(call) else {
+        let Ok(kept) = self.kept(call) else {
             return Ok(());
         };
         let tables = kept.tables.read();
@@ -50,9 +67,14 @@ impl Host for EmbeddedHost {
         Ok(())
     }
 
-    fn write(
+    /// Answers [`Host::write`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_write<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         table: &str,
         key: &[u8],
         value: &[u8],
@@ -64,13 +86,18 @@ impl Host for EmbeddedHost {
         put.map_err(status)
     }
 
-    fn delete(
+    /// Answers [`Host::delete`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_delete<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         table: &str,
         key: &[u8],
     ) -> Result<(), HostError> {
-        let kept = Self::kept(call)?;
+        let kept = self.kept(call)?;
         let (mut tables, limits) = (kept.tables.write(), self.limits(kept));
         match tables.delete(table, key, &limits, |work| charge(call, work)) {
             Ok(true) => Ok(()),
@@ -79,70 +106,109 @@ impl Host for EmbeddedHost {
         }
     }
 
-    fn collection_table(
+    /// Answers [`Host::collection_table`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_collection_table<H: Host>(
         &self,
-        call: &HostCall<'_, Self>,
+        call: &HostCall<'_, H>,
         collection: &str,
     ) -> Result<Arc<str>, HostError> {
-        let tables = Self::kept(call)?.tables.read();
+        let tables = self.kept(call)?.tables.read();
         tables.collection_table(collection).cloned().ok_or(HostError::NotFound)
     }
 
-    fn vector_search(
+    /// Answers [`Host::vector_search`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_vector_search<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         collection: &str,
         query: Query<'_>,
         hits: &mut Nearest<'_>,
     ) -> Result<(), HostError> {
-        let tables = Self::kept(call)?.tables.read();
+        let tables = self.kept(call)?.tables.read();
         let collection = tables.collection(collection).ok_or(HostError::NotFound)?;
         collection.search(call, query, hits)
     }
 
-    fn index_table(&self, call: &HostCall<'_, Self>, index: &str) -> Result<Arc<str>, HostError> {
-        let tables = Self::kept(call)?.tables.read();
+    /// Answers [`Host::index_table`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_index_table<H: Host>(
+        &self,
+        call: &HostCall<'_, H>,
+        index: &str,
+    ) -> Result<Arc<str>, HostError> {
+        let tables = self.kept(call)?.tables.read();
         tables.index_table(index).cloned().ok_or(HostError::NotFound)
     }
 
-    fn index_lookup(
+    /// Answers [`Host::index_lookup`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_index_lookup<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         index: &str,
         key: &[u8],
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let tables = Self::kept(call)?.tables.read();
+        let tables = self.kept(call)?.tables.read();
         let index = tables.index(index).ok_or(HostError::NotFound)?;
         out.write_row_ids(call, index.rows_at(key))
     }
 
-    fn index_range(
+    /// Answers [`Host::index_range`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_index_range<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         index: &str,
         low: &[u8],
         high: &[u8],
         limit: u32,
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let tables = Self::kept(call)?.tables.read();
+        let tables = self.kept(call)?.tables.read();
         let index = tables.index(index).ok_or(HostError::NotFound)?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         out.write_row_ids(call, index.rows_between(low, high).take(limit))
     }
 
-    fn emit_metric(
+    /// Answers [`Host::emit_metric`] likewise.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_emit_metric<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         metric: &Metric<'_>,
     ) -> Result<(), HostError> {
         self.kept_or_new(call)?.metrics.lock().observe(metric, self.quota.max_series)
     }
 
-    fn log(
+    /// Answers [`Host::log`] likewise: the line goes to the `log` crate.
+    ///
+    /// # Errors
+    ///
+    /// Those of the method.
+    pub fn serve_log<H: Host>(
         &self,
-        call: &mut HostCall<'_, Self>,
+        call: &mut HostCall<'_, H>,
         level: log::Level,
         message: LogMessage<'_>,
     ) -> Result<(), HostError> {
@@ -150,7 +216,7 @@ impl Host for EmbeddedHost {
         Ok(())
     }
 
-    fn limit_storage(
+    pub(crate) fn serve_limit_storage(
         &self,
         tenant: Option<&str>,
         max_rows: u64,
@@ -163,7 +229,7 @@ impl Host for EmbeddedHost {
         Ok(())
     }
 
-    fn stored(&self, tenant: Option<&str>) -> Option<(u64, u64)> {
+    pub(crate) fn serve_stored(&self, tenant: Option<&str>) -> Option<(u64, u64)> {
         let usage = match tenant {
             Some(tenant) => {
                 self.tenant(tenant).map(|kept| kept.tables.read().usage()).unwrap_or_default()
@@ -173,7 +239,7 @@ impl Host for EmbeddedHost {
         Some((usage.rows as u64, usage.bytes as u64))
     }
 
-    fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
+    pub(crate) fn serve_render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
         render::render(self, out)
     }
 }
@@ -181,19 +247,19 @@ impl Host for EmbeddedHost {
 impl EmbeddedHost {
     /// What is kept for the caller's tenant.
     #[inline]
-    fn kept<'b>(call: &HostCall<'b, Self>) -> Result<&'b Tenant, HostError> {
-        call.kept(|host| host.tenant(call.tenant())).ok_or(HostError::NotFound)
+    fn kept<'b, H: Host>(&self, call: &HostCall<'b, H>) -> Result<&'b Tenant, HostError> {
+        call.kept(|| self.tenant(call.tenant())).ok_or(HostError::NotFound)
     }
 
     /// What is kept for the caller's tenant, which begins empty.
     #[inline]
-    fn kept_or_new<'b>(&self, call: &HostCall<'b, Self>) -> Result<&'b Tenant, HostError> {
-        call.kept(|host| Some(host.tenant_or_new(call.tenant()))).ok_or(HostError::NotFound)
+    fn kept_or_new<'b, H: Host>(&self, call: &HostCall<'b, H>) -> Result<&'b Tenant, HostError> {
+        call.kept(|| Some(self.tenant_or_new(call.tenant()))).ok_or(HostError::NotFound)
     }
 }
 
 /// Charges for what follows a change of a row.
-fn charge(call: &mut HostCall<'_, EmbeddedHost>, work: Work) -> Result<(), HostError> {
+fn charge<H: Host>(call: &mut HostCall<'_, H>, work: Work) -> Result<(), HostError> {
     let (asked, changed) = (work.asked as u64, work.changed as u64);
     call.charge(asked.saturating_mul(ASKED_FUEL))?;
     call.charge(changed.saturating_mul(CHANGED_FUEL))?;

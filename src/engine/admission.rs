@@ -1,10 +1,13 @@
 //! Puts together what a module asks for and brings.
 
 use super::{
-    code::{Code, exported_functions, position, refusals, refused_import, validate},
+    code::{Code, Source, position, refusals, refused_import},
+    compiled::exported_functions,
     inspect::inspect,
+    interpreter::validate,
     proposals,
     shape::Shape,
+    sharing::SharedCode,
     weight::Weight,
 };
 use crate::{
@@ -28,7 +31,7 @@ pub(crate) fn admission<H: Host>(
     refused.extend(report::check_hash(&report::hash(wasm), config).err());
     // Of nobody: what is only looked at takes nothing of a quota.
     let account = Arc::new(Account::new("", None));
-    let weight = Weight::new(&account, config, table.len());
+    let weight = Weight::new(&account, Some(&account), config, table.len());
     let shape = weight.and_then(|mut weight| inspect(wasm, config, &mut weight));
     let shape = shape.unwrap_or_else(|error| {
         refused.push(error);
@@ -40,7 +43,17 @@ pub(crate) fn admission<H: Host>(
     }
     if refused.is_empty() {
         // What is valid may still be too large for the interpreter.
-        refused.extend(Code::compile(wasm, config, table, false, &account).err());
+        let (hash, shared) = (report::hash(wasm), SharedCode::default());
+        let source = Source {
+            wasm,
+            hash: &hash,
+            config,
+            table,
+            audited: false,
+            account: &account,
+            shared: &shared,
+        };
+        refused.extend(Code::compile(&source).err());
     }
     let mut proposals = shape.type_proposals.clone();
     if refused.is_empty() {

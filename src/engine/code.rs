@@ -1,37 +1,46 @@
-//! One compiled module, linked to the host functions it imports.
+//! A plugin's code: compiled, perhaps shared with others, and linked to the host functions it imports.
 
 use super::{
-    costs,
+    compiled::{Compiled, Exports},
     inspect::inspect,
     limits::CallLimits,
     link::HostBody,
-    rewrite::{START_EXPORT, is_rewritten, rewrite},
-    shape::{Care, Shape, Signature, invalid},
+    rewrite::START_EXPORT,
+    shape::{Shape, Signature},
+    sharing::{Held, SharedCode, exports},
     weight::{Shared, Weight},
 };
 use crate::{
-    CallOptions, Compilation, Error, ErrorKind, ValueType, WasmInstanceConfig,
+    CallOptions, CodeSharing, Error, ErrorKind, WasmInstanceConfig,
     host::{FunctionSpec, Host, HostFunctions},
     ledger::Account,
     schedule::MAX_WHOLE_FUEL,
     sync::Arc,
     value::TypeList,
 };
-use alloc::{borrow::Cow, boxed::Box, collections::BinaryHeap, format, vec::Vec};
-use wasmi::{CompilationMode, Config, Engine, Module};
+use alloc::{boxed::Box, format, vec::Vec};
 
 /// A compiled module and what it is linked to: all that its sandboxes share.
-///
-/// It has an engine of its own: wasmi's engine never frees a module, and its code is behind one
-/// lock. Dropping this gives everything back.
 pub(crate) struct Code<H: Host> {
-    pub(super) engine: Engine,
-    pub(super) module: Module,
-    pub(super) has_start: bool,
-    care: Care,
+    pub(super) compiled: Held,
     /// What it takes of the heap.
     pub(super) weight: Shared,
     linked: Linked<H>,
+}
+
+/// What a plugin's code is made from.
+pub(crate) struct Source<'a, H: Host> {
+    pub(crate) wasm: &'a [u8],
+    /// The SHA-256 of that.
+    pub(crate) hash: &'a [u8; 32],
+    pub(crate) config: &'a WasmInstanceConfig,
+    pub(crate) table: &'a HostFunctions<H>,
+    /// Whether each host call goes to the audit ring.
+    pub(crate) audited: bool,
+    /// Pays for it as long as it is there, and before anything of it is compiled.
+    pub(crate) account: &'a Arc<Account>,
+    /// The code that there is to share.
+    pub(crate) shared: &'a SharedCode,
 }
 
 /// What a module's imports are.
@@ -42,60 +51,34 @@ struct Linked<H: Host> {
     imports: Box<[bool]>,
 }
 
-/// The functions that a plugin exports, sorted by name.
-pub(crate) type Exports = Box<[ExportedFunction]>;
-
-/// A function that a plugin exports.
-#[derive(Debug, Clone)]
-pub(crate) struct ExportedFunction {
-    pub(crate) name: Box<str>,
-    pub(crate) params: Box<[ValueType]>,
-    pub(crate) results: Box<[ValueType]>,
-    /// What the name section calls it, if that is another name.
-    pub(crate) debug_name: Option<Box<str>>,
-}
-
 impl<H: Host> Code<H> {
-    /// Admits, compiles and links `wasm`; `audited` if each host call goes to the audit ring. The account
-    /// pays for it as long as it is there, and before anything of it is compiled. Returns what it exports,
+    /// Admits, compiles and links a module, or links code that is there to share. Returns what it exports,
     /// too.
-    pub(crate) fn compile(
-        wasm: &[u8],
-        config: &WasmInstanceConfig,
-        table: &HostFunctions<H>,
-        audited: bool,
-        account: &Arc<Account>,
-    ) -> Result<(Self, Exports), Error> {
-        let mut weight = Weight::new(account, config, table.len())?;
+    pub(crate) fn compile(source: &Source<'_, H>) -> Result<(Self, Exports), Error> {
+        let Source { wasm, hash, config, table, audited, account, shared } = *source;
+        let key = SharedCode::key(hash, config);
+        let found = key.as_ref().and_then(|key| shared.find(key));
+        let payer = found.is_none().then(|| payer(account, config));
+        let mut weight = Weight::new(account, payer, config, table.len())?;
         let shape = inspect(wasm, config, &mut weight)?;
-        if is_rewritten(&shape) {
-            weight.rewrite(wasm.len())?;
-        }
-        let engine = Engine::new(&engine_config(config));
         let linked = link(&shape, config, table, audited)?;
-        let given = wasm;
-        let wasm = rewrite(given, &shape)?;
-        if matches!(wasm, Cow::Owned(_)) {
-            // What is rewritten may be valid where the module is not.
-            validate(given, config)?;
-        }
-        let module = translate(&engine, &wasm)?;
-        let code = Self {
-            engine,
-            module,
-            has_start: shape.start.is_some(),
-            care: shape.care,
-            weight: weight.share(),
-            linked,
+        let mut compiled = match found {
+            Some(compiled) => compiled,
+            None => {
+                let compiled = Compiled::new(wasm, config, &shape, &mut weight)?;
+                shared.keep(key, compiled)
+            }
         };
-        Ok((code, exported_functions(&shape).into()))
+        let exports = exports(&mut compiled);
+        let weight = weight.share(compiled.paid().clone());
+        Ok((Self { compiled, weight, linked }, exports))
     }
 
     /// What a call that the host makes, and does not pause, may use.
     pub(crate) fn limits(&self, config: &WasmInstanceConfig, options: &CallOptions) -> CallLimits {
         let limits = CallLimits::new(config, options);
         let is_short = limits.timeout_us == 0 && limits.fuel <= MAX_WHOLE_FUEL;
-        CallLimits { whole: is_short && !self.care.leaks_stack, ..limits }
+        CallLimits { whole: is_short && !self.compiled.care.leaks_stack, ..limits }
     }
 
     /// Whether a host call in it can be suspended and gone on with.
@@ -103,7 +86,7 @@ impl<H: Host> Code<H> {
     /// wasmi 2.0.0 puts what a host function answers in the wrong place if it was called last and has
     /// to be resumed. A direct call of that kind is rewritten; of an indirect one it is not known.
     pub(super) fn can_suspend(&self) -> bool {
-        !self.care.tail_calls_unknown
+        !self.compiled.care.tail_calls_unknown
     }
 
     /// The functions that it imports, one for each import, in its order.
@@ -117,12 +100,12 @@ impl<H: Host> Code<H> {
     }
 }
 
-/// Checks every function, whatever the configuration compiles when.
-pub(super) fn validate(wasm: &[u8], config: &WasmInstanceConfig) -> Result<(), Error> {
-    let mut engine = engine_config(config);
-    engine.compilation_mode(CompilationMode::LazyTranslation);
-    // Not by `Module::validate`: it brings a validator of its own, eleven kilobytes of it.
-    translate(&Engine::new(&engine), wasm).map(drop)
+/// Whose account pays for the code: what belongs to all is the registry's.
+fn payer<'a>(account: &'a Arc<Account>, config: &WasmInstanceConfig) -> &'a Arc<Account> {
+    match config.code_sharing {
+        CodeSharing::Own | CodeSharing::Tenant => account,
+        CodeSharing::Registry => account.above().unwrap_or(account),
+    }
 }
 
 /// Everything about a module's imports and exports that makes it impossible to load.
@@ -193,7 +176,7 @@ fn link<H: Host>(
         };
         *is_imported = true;
         let spec = FunctionSpec {
-            index,
+            index: index as u32,
             cost: function.cost,
             metered: config.enable_fuel,
             granted: function.checks_grant || function.grant.is_possible(config),
@@ -205,55 +188,4 @@ fn link<H: Host>(
         Some(refusal) => Err(refusal),
         None => Ok(Linked { functions, imports }),
     }
-}
-
-pub(super) fn exported_functions(shape: &Shape) -> Vec<ExportedFunction> {
-    let exports = shape.exports.iter().enumerate().filter(|(_, export)| export.is_function());
-    // By a heap: `sort` is three kilobytes of code for each type that it sorts.
-    let sorted: BinaryHeap<_> = exports.map(|(at, export)| (&*export.name, at)).collect();
-    let mut functions = Vec::with_capacity(sorted.len());
-    for (name, at) in sorted.into_sorted_vec() {
-        let export = shape.exports.get(at);
-        let signature = export.and_then(|export| shape.signature(export.index));
-        if let (Some(export), Some(Signature { params, results })) = (export, signature.cloned()) {
-            let debug_name = export.debug_name.clone();
-            functions.push(ExportedFunction { name: name.into(), params, results, debug_name });
-        }
-    }
-    functions
-}
-
-/// Compiles a module. What fails is invalid, or too large for the interpreter's code.
-fn translate(engine: &Engine, wasm: &[u8]) -> Result<Module, Error> {
-    use wasmi::errors::ErrorKind as Kind;
-    Module::new(engine, wasm).map_err(|error| match error.kind() {
-        Kind::Translation(_) | Kind::ImplementationLimits(_) | Kind::Ir(_) => {
-            let what = format!("the interpreter cannot compile it: {error}");
-            Error::guest(ErrorKind::LimitExceeded, what)
-        }
-        _ => invalid(&error),
-    })
-}
-
-/// How the interpreter is set up for one plugin.
-pub(super) fn engine_config(config: &WasmInstanceConfig) -> Config {
-    let limits = &config.limits;
-    let mut engine = Config::default();
-    engine.consume_fuel(config.enable_fuel);
-    engine.operator_cost(costs::operators());
-    engine.fuel_cost(costs::bytes());
-    engine.compilation_mode(match config.compilation {
-        Compilation::Eager => CompilationMode::Eager,
-        Compilation::Lazy => CompilationMode::Lazy,
-    });
-    // Each setter panics where minimum and maximum cross, so the minimum steps aside first.
-    engine.set_min_stack_height(0);
-    engine.set_max_stack_height(limits.max_stack_bytes);
-    engine.set_min_stack_height(limits.min_stack_bytes.min(limits.max_stack_bytes));
-    engine.set_max_recursion_depth(limits.max_recursion_depth);
-    // One live stack a sandbox; with fewer cached, further ones would be allocated call by call.
-    engine.set_max_cached_stacks(usize::try_from(config.max_instances).unwrap_or(usize::MAX));
-    engine.wasm_custom_page_sizes(true);
-    engine.ignore_custom_sections(true);
-    engine
 }

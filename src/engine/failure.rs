@@ -107,7 +107,7 @@ pub(crate) struct Evidence {
     /// The last host calls, the latest last.
     pub(crate) host_calls: heapless::Vec<RecentCall, RECENT_CALLS>,
     /// The beginning of the last line it logged.
-    pub(crate) last_log: heapless::String<128>,
+    pub(crate) last_log: String,
 }
 
 /// How a guest broke the byte convention.

@@ -4,11 +4,11 @@ use super::{
     constants,
     names::function_names,
     operators::check_operators,
-    shape::{Export, Import, Shape, Signature, Table, invalid},
+    shape::{Export, Import, Shape, Signature, Table, invalid, sorted},
     weight::{Body, Weight},
 };
 use crate::{Error, ErrorKind, ModuleLimits, ValueType, WasmInstanceConfig, text::prefix};
-use alloc::{boxed::Box, collections::BinaryHeap, format};
+use alloc::{boxed::Box, format, vec::Vec};
 use wasmparser::{
     CompositeInnerType, CustomSectionReader, FuncType, Parser, Payload, TableInit, TypeRef, ValType,
 };
@@ -122,6 +122,7 @@ impl Reader<'_> {
         self.weight.pay(&payload)?;
         match payload {
             Payload::TypeSection(types) => {
+                self.shape.types_end = types.range().end;
                 limit("types", types.count(), limits.max_types, "max_types")?;
                 types.into_iter().try_for_each(|group| self.types(group))
             }
@@ -184,19 +185,18 @@ impl Reader<'_> {
         let functions = || self.shape.exports.iter().filter(|export| export.is_function());
         let longest = functions().count().saturating_mul(MAX_DEBUG_NAME_BYTES);
         self.weight.names(longest.min(section.data().len()))?;
-        // By a heap: see `exported_functions`.
-        let indices: BinaryHeap<_> = functions().map(|export| export.index).collect();
-        let indices = indices.into_sorted_vec();
+        // Each without a name: what sorts numbers alone is code of its own.
+        let indices = sorted(&mut functions().map(|export| ("", export.index as usize)));
+        let position =
+            |index: u32| indices.binary_search_by(|(_, other)| other.cmp(&(index as usize))).ok();
         let mut names = alloc::vec![None; indices.len()];
         function_names(section, |index, name| {
-            let at = indices.binary_search(&index);
-            if let Some(first @ None) = at.ok().and_then(|at| names.get_mut(at)) {
+            if let Some(first @ None) = position(index).and_then(|at| names.get_mut(at)) {
                 *first = Some(prefix(name, MAX_DEBUG_NAME_BYTES));
             }
         });
         for export in self.shape.exports.iter_mut().filter(|export| export.is_function()) {
-            let at = indices.binary_search(&export.index);
-            let name = at.ok().and_then(|at| names.get(at).copied().flatten());
+            let name = position(export.index).and_then(|at| names.get(at).copied().flatten());
             export.debug_name = name.filter(|name| *name != export.name).map(Into::into);
         }
         Ok(())
@@ -234,10 +234,19 @@ impl Reader<'_> {
         if function.results().len() > 1 {
             self.shape.uses("multi-value");
         }
-        let mut convert = |types: &[ValType]| -> Result<Box<[ValueType]>, Error> {
-            types.iter().map(|ty| self.value_type(*ty)).collect()
-        };
-        Ok(Signature { params: convert(function.params())?, results: convert(function.results())? })
+        Ok(Signature {
+            params: self.value_types(function.params())?,
+            results: self.value_types(function.results())?,
+        })
+    }
+
+    #[inline(never)]
+    fn value_types(&mut self, types: &[ValType]) -> Result<Box<[ValueType]>, Error> {
+        let mut converted = Vec::with_capacity(types.len());
+        for ty in types {
+            converted.push(self.value_type(*ty)?);
+        }
+        Ok(converted.into_boxed_slice())
     }
 
     fn value_type(&mut self, ty: ValType) -> Result<ValueType, Error> {

@@ -113,7 +113,7 @@ pub type HostBody<H> = Arc<dyn Link<H>>;
 #[doc(hidden)]
 #[allow(private_interfaces)]
 pub trait Link<H: Host>: Send + Sync {
-    fn params(&self) -> &'static [ValueType];
+    fn params(&self) -> &[ValueType];
     fn results(&self) -> &'static [ValueType];
     /// The function as `store` has it: what its module imports.
     fn link(self: Arc<Self>, store: &mut Store<StoreData<H>>, spec: FunctionSpec) -> Func;
@@ -148,7 +148,7 @@ macro_rules! impl_into_host_function {
             Result<R, wasmi::Error>: wasmi::WasmRet,
             $($param: HostParam,)*
         {
-            fn params(&self) -> &'static [ValueType] {
+            fn params(&self) -> &[ValueType] {
                 &[$($param::TYPE),*]
             }
 
@@ -188,12 +188,12 @@ impl_into_host_function!(A B C D E G I J K L M N);
 /// Runs one host call: looks whether the call may go on, hands the slice to the meter, charges the
 /// base cost, checks the grant, runs the function, hands the slice back.
 #[inline]
-fn enter<H: Host, R: HostResult>(
+pub(super) fn enter<H: Host, R: HostResult>(
     mut store: StoreContextMut<'_, StoreData<H>>,
     spec: &FunctionSpec,
     function: impl FnOnce(&mut HostCall<'_, H>) -> Result<R, HostError>,
 ) -> Result<R, wasmi::Error> {
-    let is_watched = store.data_mut().call.counts.called(spec.index) && spec.metered;
+    let is_watched = store.data_mut().call.host_counts.called(spec.index()) && spec.metered;
     perform(store, spec, None, |call, caught| {
         if !spec.granted {
             return Err(HostError::Denied);
@@ -239,7 +239,7 @@ pub(super) fn perform<H: Host, R: HostResult>(
     let result = paid.and_then(|()| body(&mut call, &mut data.caught));
     match result {
         Ok(value) => {
-            data.call.recent.push(spec.index, value.status());
+            data.call.recent.push(spec.index(), value.status());
             let left = data.call.meter.close();
             if spec.metered {
                 store.set_fuel(left)?;
@@ -276,11 +276,11 @@ fn refuse<H: Host, R: HostResult>(
         if spec.metered {
             store.set_fuel(left)?;
         }
-        return Err(wasmi::Error::host(HostStop { error, function: spec.index }));
+        return Err(wasmi::Error::host(HostStop { error, function: spec.index() }));
     }
     let status = error.status().unwrap_or(STOPPED);
-    data.call.recent.push(spec.index, status);
-    data.call.counts.refused(spec.index, error == HostError::Denied);
+    data.call.recent.push(spec.index(), status);
+    data.call.host_counts.refused(spec.index(), error == HostError::Denied);
     let traps = error == HostError::Denied && data.context.config.on_denied == DenyPolicy::Trap;
     if spec.metered {
         store.set_fuel(left)?;
@@ -293,7 +293,7 @@ fn refuse<H: Host, R: HostResult>(
     }
     match error.status().filter(|_| !traps).and_then(R::from_status) {
         Some(value) => Ok(value),
-        None => Err(wasmi::Error::host(HostStop { error, function: spec.index })),
+        None => Err(wasmi::Error::host(HostStop { error, function: spec.index() })),
     }
 }
 
@@ -316,7 +316,7 @@ fn record<H>(
     // What a function wrote lies outside of the name it was given.
     let name = data.memory.and_then(|memory| named.of(memory.data(store)).ok());
     let name = name.and_then(|name| str::from_utf8(name).ok()).unwrap_or_default();
-    let function = data.context.function_names.name(spec.index);
+    let function = data.context.function_names.name(spec.index());
     let left_before = opened.slice.saturating_add(opened.rest);
     let charged = left_before.saturating_sub(data.call.meter.left());
     data.context.record(decision, function, name, status, charged);

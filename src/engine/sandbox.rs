@@ -1,8 +1,10 @@
 //! One sandbox: a store and an instance, and the calls that run in it.
 
 use super::{
-    code::{Code, ExportedFunction},
+    code::Code,
+    compiled::ExportedFunction,
     convention::{Convention, Input},
+    driver::Drivers,
     failure::{BadAnswer, Evidence, Failure, setup_failure},
     limiter::Limiter,
     limits::Narrowed,
@@ -42,24 +44,40 @@ pub(crate) struct Sandbox<H: Host> {
     number: usize,
     outlasts_calls: bool,
     /// The exported functions, in the order of `version.context.exports`.
-    pub(super) functions: Vec<Func>,
+    pub(super) functions: Box<[Func]>,
     /// The typed form of each exported function, made on first use: a `TypedFunc` of some type. Empty
     /// before that.
-    typed: Vec<Option<Box<dyn Any + Send + Sync>>>,
-    /// Whether a call is running, was stopped midway, or unwound.
+    typed: Box<[Option<Box<dyn Any + Send + Sync>>]>,
+    /// What calls functions in batches, once there was one.
+    pub(super) drivers: Option<Box<Drivers>>,
+    /// Whether a call is running, was stopped midway, or unwound; or no further one is to run.
     pub(super) midway: bool,
     /// The function that was looked up last.
     last_found: usize,
     /// The fuel that the last call spent.
     spent: u64,
     /// How many calls have begun, start function included; every so many are timed as a whole.
-    calls: u32,
+    pub(super) calls: u32,
+    pub(super) idle: Idle,
+}
+
+/// How long nothing has been called in a sandbox, by those who looked.
+#[derive(Default)]
+pub(super) struct Idle {
+    /// How many calls had begun when somebody looked.
+    pub(super) calls: u32,
+    /// How often nothing had been called since.
+    pub(super) looks: u32,
 }
 
 impl<H: Host> Versioned for Sandbox<H> {
     #[inline]
     fn version(&self) -> usize {
         self.number
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_usable()
     }
 }
 
@@ -83,23 +101,18 @@ impl<H: Host> Sandbox<H> {
         counts: &Arc<SlotCounts>,
     ) -> Result<Self, Failure> {
         let Version { code, context, .. } = &**version;
-        let limiter = Limiter::new(
-            &context.config,
-            Arc::clone(counts),
-            Arc::clone(&context.account),
-            code.weight.clone(),
-        )
-        .inspect_err(|reached| context.tell_quota(reached, None))?;
+        let limiter = Limiter::new(Arc::clone(&context.account), code.weight.clone())
+            .inspect_err(|reached| context.tell_quota(reached, None))?;
         counts.sandboxes.add(1);
         counts.version.store(version.number, Ordering::Release);
         let data = StoreData::new(Arc::clone(context), Arc::clone(counts), limiter);
-        let mut store = Store::new(&code.engine, data);
+        let mut store = Store::new(&code.compiled.engine, data);
         store.limiter(|data| data);
         let mut imports = Vec::with_capacity(code.linked().len());
         for (function, spec) in code.linked() {
             imports.push(Extern::Func(Arc::clone(function).link(&mut store, *spec)));
         }
-        let instance = Instance::new(&mut store, &code.module, &imports);
+        let instance = Instance::new(&mut store, &code.compiled.module, &imports);
         store.data_mut().caught.resume();
         let instance = instance.map_err(|error| match store.data().limiter.reached() {
             Some(reached) => reached.into(),
@@ -108,14 +121,15 @@ impl<H: Host> Sandbox<H> {
         store.data_mut().limiter.started();
         store.data_mut().memory = instance.get_memory(&store, "memory");
         let mut functions = Vec::with_capacity(context.exports.len());
-        for exported in &context.exports {
+        for exported in context.exports.iter() {
             let function = instance.get_func(&store, &exported.name);
             functions.push(function.ok_or_else(no_such_export)?);
         }
         Ok(Self {
             convention: None,
-            typed: Vec::new(),
-            functions,
+            typed: Box::default(),
+            drivers: None,
+            functions: functions.into(),
             version: Arc::clone(version),
             number: version.number,
             outlasts_calls: context.config.reset == ResetPolicy::OnTrap,
@@ -125,16 +139,16 @@ impl<H: Host> Sandbox<H> {
             last_found: 0,
             spent: 0,
             calls: 0,
+            idle: Idle::default(),
         })
     }
 
     /// Moves it to a slot, which counts what its start has cost.
     pub(crate) fn adopt(&mut self, counts: &Arc<SlotCounts>) {
-        let StoreData { call, limiter, .. } = self.store.data_mut();
+        let call = &mut self.store.data_mut().call;
         counts.take_start(&call.counts);
         counts.version.store(self.number, Ordering::Release);
         call.move_to(Arc::clone(counts));
-        limiter.move_to(Arc::clone(counts));
     }
 
     /// Runs the start function as a call.
@@ -154,7 +168,10 @@ impl<H: Host> Sandbox<H> {
         cancel.pause();
         match &result {
             Ok(()) => self.midway = false,
-            Err(failure) => self.count_stop(failure),
+            Err(failure) => {
+                self.count_stop(failure);
+                self.store.data_mut().caught.resume();
+            }
         }
         result
     }
@@ -177,7 +194,7 @@ impl<H: Host> Sandbox<H> {
     }
 
     pub(super) fn start_function(&self) -> Result<Option<Func>, Failure> {
-        if !self.version.code.has_start {
+        if !self.version.code.compiled.has_start {
             return Ok(None);
         }
         let function = self.instance.get_func(&self.store, START_EXPORT);
@@ -336,7 +353,7 @@ impl<H: Host> Sandbox<H> {
 
     #[cold]
     #[inline(never)]
-    fn end_outlined(&mut self) -> u64 {
+    pub(super) fn end_outlined(&mut self) -> u64 {
         self.end()
     }
 
@@ -354,7 +371,7 @@ impl<H: Host> Sandbox<H> {
         call.pace.begin(slices, limits.timeout_us, limits.outer_deadline_us);
         call.whole = slice_fuel >= limits.fuel;
         if self.calls.is_multiple_of(TIMED_EVERY) {
-            let first = match self.version.code.has_start {
+            let first = match self.version.code.compiled.has_start {
                 _ if self.calls > 0 => None,
                 true => Some(First::Start),
                 false => Some(First::Call),
@@ -423,7 +440,9 @@ impl<H: Host> Sandbox<H> {
     ) -> Result<TypedFunc<P, R>, Failure> {
         let function = self.functions.get(index).ok_or_else(no_such_export)?;
         let typed = function.typed::<P, R>(&self.store).map_err(|error| Failure::from(&error))?;
-        self.typed.resize_with(self.functions.len(), || None);
+        if self.typed.is_empty() {
+            self.typed = self.functions.iter().map(|_| None).collect();
+        }
         if let Some(slot) = self.typed.get_mut(index) {
             *slot = Some(Box::new(typed));
         }

@@ -56,7 +56,11 @@ impl<H: Host> ResourceLimiter for StoreData<H> {
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
-        let verdict = self.limiter.memory_growing(current, desired);
+        if self.limiter.is_own {
+            return Ok(true);
+        }
+        let verdict = self.limiter.memory_growing(&self.context.config, current, desired);
+        self.call.counts.peak_memory.raise_to(self.limiter.memory_bytes());
         self.tell_of_ceiling().and(verdict)
     }
 
@@ -66,7 +70,8 @@ impl<H: Host> ResourceLimiter for StoreData<H> {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
-        let verdict = self.limiter.table_growing(current, desired, maximum);
+        let config = &self.context.config;
+        let verdict = self.limiter.table_growing(config, current, desired, maximum);
         self.tell_of_ceiling().and(verdict)
     }
 
@@ -80,8 +85,9 @@ impl<H: Host> ResourceLimiter for StoreData<H> {
         Ok(())
     }
 
+    // A guest cannot make any.
     fn instances(&self) -> usize {
-        1
+        usize::MAX
     }
 
     fn tables(&self) -> usize {

@@ -98,9 +98,10 @@ impl<H: Host> Sandbox<H> {
         Ok(Task::new(Work::Bytes(exchange)))
     }
 
-    /// Makes the sandbox run for another plugin.
-    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) {
-        self.store.data_mut().call.enter(outer);
+    /// Makes the sandbox run for another plugin; returns whether there was memory for that.
+    #[must_use]
+    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) -> bool {
+        self.store.data_mut().call.enter(outer)
     }
 
     /// Makes the sandbox forget the calls that led to it.
@@ -247,7 +248,7 @@ impl<H: Host> Sandbox<H> {
             Ok(value) => Some(Ok(value.into_val())),
             // It comes later still.
             Err(_) if store.data().call.suspension.pending.is_some() => None,
-            Err(error) => Some(Err(stop_of(&error, pending.spec.index))),
+            Err(error) => Some(Err(stop_of(&error, pending.spec.index()))),
         };
     }
 }

@@ -1,10 +1,10 @@
 //! Slicing, which no public setting reaches.
 
-use super::{CallLimits, Code, Failure, Sandbox, Version};
+use super::{CallLimits, Code, Exports, Failure, Sandbox, SharedCode, Source, Version};
 use crate::{
-    AuditLevel, AuditLog, EmbeddedHost, HostFunctionTable, WasmInstanceConfig,
+    AuditLevel, AuditLog, EmbeddedHost, Error, HostFunctionTable, WasmInstanceConfig,
     WasmPluginCapabilities, WasmValue, WasmValues,
-    host::PluginContext,
+    host::{HostFunctions, PluginContext},
     ledger::Account,
     origin::{default_clock, no_directory},
     stats::SlotCounts,
@@ -14,6 +14,16 @@ use alloc::{format, string::String, vec::Vec};
 
 fn account() -> Arc<Account> {
     Arc::new(Account::new("", None))
+}
+
+fn compile(
+    wasm: &[u8],
+    config: &WasmInstanceConfig,
+    table: &HostFunctions<EmbeddedHost>,
+) -> Result<(Code<EmbeddedHost>, Exports), Error> {
+    let (account, shared) = (account(), SharedCode::default());
+    let (hash, account, shared) = (&[0; 32], &account, &shared);
+    Code::compile(&Source { wasm, hash, config, table, audited: false, account, shared })
 }
 
 fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
@@ -26,7 +36,7 @@ fn sandbox(wasm: &[u8], fuel_limit: u64) -> Sandbox<EmbeddedHost> {
         ..WasmInstanceConfig::default()
     };
     let table = Arc::new(HostFunctionTable::<EmbeddedHost>::new().finish().unwrap());
-    let (code, exports) = Code::compile(wasm, &config, &table, false, &account()).unwrap();
+    let (code, exports) = compile(wasm, &config, &table).unwrap();
     let context = Arc::new(PluginContext {
         id: 1,
         name: "plugin".into(),
@@ -158,8 +168,6 @@ fn a_function_too_large_for_the_interpreter_is_over_a_limit_not_invalid() {
     let body = "(i64.const 77777777777) ".repeat(70_000) + &"drop ".repeat(70_000);
     let wasm = wat::parse_str(format!("(module (func {body}))")).unwrap();
     let table = HostFunctionTable::<EmbeddedHost>::new().finish().unwrap();
-    let error = Code::compile(&wasm, &WasmInstanceConfig::default(), &table, false, &account())
-        .err()
-        .unwrap();
+    let error = compile(&wasm, &WasmInstanceConfig::default(), &table).err().unwrap();
     assert_eq!(error.kind(), crate::ErrorKind::LimitExceeded, "{error}");
 }

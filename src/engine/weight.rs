@@ -20,28 +20,29 @@ use wasmparser::{BlockType, DataSectionReader, Operator, Payload};
 pub(super) const TABLE_ELEMENT_BYTES: usize = 4;
 
 /// An engine, a plugin and what it is told apart by.
-const BASE: usize = 16 << 10;
+const BASE: usize = 12 << 10;
 /// A place for a sandbox, and for each host function in it.
-const SLOT: usize = 2 << 10;
+const SLOT: usize = 768;
 const SLOT_FUNCTION: usize = 32;
 /// A sandbox without anything in it, with 64 references and a call that pauses.
 const SANDBOX: usize = 14 << 10;
 /// A frame of the guest's stack of calls, where its vector grows.
 const CALL_FRAME: usize = 3 * 32;
 
-/// What is counted in a section: bytes of heap for each item and for each byte, and for each item in a
-/// sandbox.
+/// What is counted in a section: bytes of heap for each item and for each byte of it, in the code and in
+/// a sandbox, and for each item besides the code, which may be shared.
 #[derive(Clone, Copy)]
 struct Section {
     item: usize,
     byte: usize,
+    plugin_item: usize,
     sandbox_item: usize,
     sandbox_byte: usize,
 }
 
 impl Section {
     const TYPES: Self = Self::of([400, 24, 0, 0]);
-    const IMPORTS: Self = Self::of([512, 6, 280, 0]);
+    const IMPORTS: Self = Self { plugin_item: 112, ..Self::of([400, 6, 280, 0]) };
     const FUNCTIONS: Self = Self::of([240, 0, 200, 0]);
     const TABLES: Self = Self::of([200, 48, 200, 0]);
     const MEMORIES: Self = Self::of([200, 0, 200, 0]);
@@ -52,24 +53,68 @@ impl Section {
     const DATA: Self = Self::of([120, 48, 180, 0]);
 
     const fn of([item, byte, sandbox_item, sandbox_byte]: [usize; 4]) -> Self {
-        Self { item, byte, sandbox_item, sandbox_byte }
+        Self { item, byte, plugin_item: 0, sandbox_item, sandbox_byte }
     }
 }
 
-/// What a module takes of the heap, charged to an account piece by piece while it is read, and given
-/// back when it goes.
+/// What is taken of the heap for something, as long as that is there.
+#[derive(Debug)]
+struct Charge {
+    account: Arc<Account>,
+    bytes: usize,
+}
+
+impl Charge {
+    const fn new(account: Arc<Account>) -> Self {
+        Self { account, bytes: 0 }
+    }
+
+    fn add(&mut self, bytes: usize) -> Result<(), Error> {
+        let taken = self.account.try_take(Resource::HeapBytes, bytes);
+        taken.map_err(|reached| report::over_quota(&reached))?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        Ok(())
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.account.give(Resource::HeapBytes, self.bytes);
+    }
+}
+
+/// What a module takes of the heap, charged piece by piece while it is read.
 #[derive(Debug)]
 pub(super) struct Weight {
-    account: Arc<Account>,
-    code: usize,
+    /// What is the plugin's alone.
+    own: Charge,
+    /// What belongs to its code; nothing if that is there and paid for.
+    code: Option<Charge>,
     largest_body: usize,
     sandbox: usize,
     stack: usize,
-    stacks: Mutex<Stacks>,
 }
 
-/// A module that is paid for.
-pub(super) type Shared = Arc<Weight>;
+/// What a plugin pays for, and for each of its sandboxes.
+#[derive(Debug)]
+pub(super) struct Paying {
+    own: Charge,
+    sandbox: usize,
+    code: Arc<PaidCode>,
+}
+
+/// A plugin that is paid for.
+pub(super) type Shared = Arc<Paying>;
+/// Code that is paid for.
+pub(super) type Paid = Arc<PaidCode>;
+
+/// Code that is paid for, and the stacks of its engine.
+#[derive(Debug)]
+pub(super) struct PaidCode {
+    charge: Charge,
+    stack: usize,
+    stacks: Mutex<Stacks>,
+}
 
 /// How many sandboxes there are, and how many stacks are paid for. An engine keeps the stack of a
 /// sandbox that went for the next.
@@ -77,42 +122,48 @@ pub(super) type Shared = Arc<Weight>;
 struct Stacks {
     in_use: usize,
     paid: usize,
+    /// What was paid for drivers.
+    drivers: usize,
 }
 
 impl Weight {
-    /// Pays for a plugin with `functions` host functions in its table.
+    /// Pays for a plugin with `functions` host functions in its table, whose code `payer` is to pay for.
     pub(super) fn new(
         account: &Arc<Account>,
+        payer: Option<&Arc<Account>>,
         config: &WasmInstanceConfig,
         functions: usize,
     ) -> Result<Self, Error> {
         let limits = &config.limits;
         let frames = limits.max_recursion_depth.saturating_mul(CALL_FRAME);
-        let mut weight = Self {
-            account: Arc::clone(account),
-            code: 0,
+        let mut own = Charge::new(Arc::clone(account));
+        let slot = functions.saturating_mul(SLOT_FUNCTION).saturating_add(SLOT);
+        let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
+        own.add(slots.saturating_mul(slot).saturating_add(BASE))?;
+        Ok(Self {
+            own,
+            code: payer.map(|payer| Charge::new(Arc::clone(payer))),
             largest_body: 0,
             sandbox: SANDBOX,
             stack: limits.max_stack_bytes.saturating_mul(2).saturating_add(frames),
-            stacks: Mutex::default(),
-        };
-        let slot = functions.saturating_mul(SLOT_FUNCTION).saturating_add(SLOT);
-        let slots = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
-        weight.add(slots.saturating_mul(slot).saturating_add(BASE))?;
-        Ok(weight)
+        })
     }
 
-    /// For the code and its sandboxes to have.
-    pub(super) fn share(self) -> Shared {
-        Arc::new(self)
+    /// For the code to have, with what was paid for it.
+    pub(super) fn pay_for_code(&mut self) -> Paid {
+        let charge = self.code.take().unwrap_or_else(|| Charge::new(Arc::clone(&self.own.account)));
+        Arc::new(PaidCode { charge, stack: self.stack, stacks: Mutex::default() })
+    }
+
+    /// For the plugin to have, with its sandboxes and its code.
+    pub(super) fn share(self, code: Paid) -> Shared {
+        let Self { own, sandbox, .. } = self;
+        Arc::new(Paying { own, sandbox, code })
     }
 
     /// Pays for `bytes` more of code.
     fn add(&mut self, bytes: usize) -> Result<(), Error> {
-        let taken = self.account.try_take(Resource::HeapBytes, bytes);
-        taken.map_err(|reached| report::over_quota(&reached))?;
-        self.code = self.code.saturating_add(bytes);
-        Ok(())
+        self.code.as_mut().map_or(Ok(()), |code| code.add(bytes))
     }
 
     /// Pays for a section, before it is read.
@@ -143,6 +194,7 @@ impl Weight {
         };
         let in_sandbox = sum(section.sandbox_item, section.sandbox_byte);
         self.sandbox = self.sandbox.saturating_add(in_sandbox);
+        self.own.add(sum(section.plugin_item, 0))?;
         self.add(sum(section.item, section.byte))
     }
 
@@ -180,29 +232,52 @@ impl Weight {
     pub(super) fn rewrite(&mut self, bytes: usize) -> Result<(), Error> {
         self.add(bytes.saturating_mul(6))
     }
+}
 
+impl Paying {
     /// Pays for a sandbox, and for a stack if there is none left from another.
     pub(super) fn enter(&self) -> Result<(), Box<Reached>> {
-        let mut stacks = self.stacks.lock();
-        let stack = if stacks.in_use < stacks.paid { 0 } else { self.stack };
-        let bytes = self.sandbox.saturating_add(stack);
-        self.account.try_take(Resource::HeapBytes, bytes)?;
-        stacks.in_use += 1;
-        stacks.paid = stacks.paid.max(stacks.in_use);
-        Ok(())
+        let account = &self.own.account;
+        account.try_take(Resource::HeapBytes, self.sandbox)?;
+        self.code.enter().inspect_err(|_| account.give(Resource::HeapBytes, self.sandbox))
+    }
+
+    /// What a sandbox takes, but for its stack, its memories and its tables.
+    pub(super) const fn sandbox(&self) -> usize {
+        self.sandbox
     }
 
     /// Gives back what a sandbox took, but for its stack.
     pub(super) fn leave(&self) {
-        self.stacks.lock().in_use -= 1;
-        self.account.give(Resource::HeapBytes, self.sandbox);
+        self.code.stacks.lock().in_use -= 1;
+        self.own.account.give(Resource::HeapBytes, self.sandbox);
     }
 }
 
-impl Drop for Weight {
+impl PaidCode {
+    fn enter(&self) -> Result<(), Box<Reached>> {
+        let mut stacks = self.stacks.lock();
+        if stacks.in_use >= stacks.paid {
+            self.charge.account.try_take(Resource::HeapBytes, self.stack)?;
+            stacks.paid = stacks.in_use + 1;
+        }
+        stacks.in_use += 1;
+        Ok(())
+    }
+
+    /// Pays for the code of a driver.
+    pub(super) fn driver(&self, bytes: usize) -> Result<(), Box<Reached>> {
+        self.charge.account.try_take(Resource::HeapBytes, bytes)?;
+        self.stacks.lock().drivers += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for PaidCode {
     fn drop(&mut self) {
-        let stacks = self.stacks.lock().paid.saturating_mul(self.stack);
-        self.account.give(Resource::HeapBytes, self.code.saturating_add(stacks));
+        let Stacks { paid, drivers, .. } = *self.stacks.lock();
+        let bytes = paid.saturating_mul(self.stack).saturating_add(drivers);
+        self.charge.account.give(Resource::HeapBytes, bytes);
     }
 }
 
@@ -313,8 +388,6 @@ impl Body {
 #[derive(Debug, Default)]
 pub(super) struct Share {
     bytes: usize,
-    /// What the growth in progress adds.
-    pending: usize,
 }
 
 impl Share {
@@ -329,14 +402,11 @@ impl Share {
 
     pub(super) fn grow(&mut self, needs: usize) {
         self.bytes = self.bytes.saturating_add(needs);
-        self.pending = needs;
     }
 
-    /// Takes back the last growth, and returns what it had added.
-    pub(super) fn shrink(&mut self) -> usize {
-        let pending = core::mem::take(&mut self.pending);
-        self.bytes = self.bytes.saturating_sub(pending);
-        pending
+    /// Takes back what the last growth has added.
+    pub(super) fn shrink(&mut self, needs: usize) {
+        self.bytes = self.bytes.saturating_sub(needs);
     }
 
     pub(super) fn bytes(&self) -> usize {

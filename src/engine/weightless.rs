@@ -16,16 +16,32 @@ pub(super) type Shared = Weight;
 #[derive(Debug, Clone)]
 pub(super) struct Weight;
 
+pub(super) type Paid = PaidCode;
+
+#[derive(Debug, Clone)]
+pub(super) struct PaidCode;
+
+impl PaidCode {
+    pub(super) const fn driver(&self, _bytes: usize) -> Result<(), Box<Reached>> {
+        Ok(())
+    }
+}
+
 impl Weight {
     pub(super) const fn new(
         _account: &Arc<Account>,
+        _payer: Option<&Arc<Account>>,
         _config: &WasmInstanceConfig,
         _functions: usize,
     ) -> Result<Self, Error> {
         Ok(Self)
     }
 
-    pub(super) const fn share(self) -> Shared {
+    pub(super) const fn pay_for_code(&mut self) -> Paid {
+        PaidCode
+    }
+
+    pub(super) const fn share(self, _code: Paid) -> Shared {
         self
     }
 
@@ -51,6 +67,10 @@ impl Weight {
         Ok(())
     }
 
+    pub(super) const fn sandbox(&self) -> usize {
+        0
+    }
+
     pub(super) const fn leave(&self) {}
 }
 
@@ -74,9 +94,7 @@ impl Share {
 
     pub(super) const fn grow(&mut self, _needs: usize) {}
 
-    pub(super) const fn shrink(&mut self) -> usize {
-        0
-    }
+    pub(super) const fn shrink(&mut self, _needs: usize) {}
 
     pub(super) const fn bytes(&self) -> usize {
         0

@@ -50,7 +50,7 @@ pub enum ErrorKind {
     Host,
     /// The plugin was unloaded.
     Unloaded,
-    /// A file could not be read.
+    /// A file could not be read, or no thread started.
     Io,
 }
 

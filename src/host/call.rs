@@ -20,7 +20,8 @@ pub(crate) const MAX_KEY_BYTES: usize = 4 << 10;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FunctionSpec {
     /// Its index in the registry's table.
-    pub(crate) index: usize,
+    // Not a `usize`: no table has as many, and every plugin keeps one of these for each import.
+    pub(crate) index: u32,
     pub(crate) cost: HostCost,
     /// Whether the plugin holds the grant, as far as that depends on no argument; always, for a
     /// function that checks its grant itself.
@@ -29,6 +30,14 @@ pub(crate) struct FunctionSpec {
     pub(crate) metered: bool,
     /// Whether each of its calls goes to the audit ring.
     pub(crate) audited: bool,
+}
+
+impl FunctionSpec {
+    /// Its index in the registry's table.
+    #[inline]
+    pub(crate) const fn index(&self) -> usize {
+        self.index as usize
+    }
 }
 
 /// A call of a host function by a guest: who calls, with what budget, and the guest's memory.
@@ -64,7 +73,7 @@ impl<'b, H: Host> HostCall<'b, H> {
     pub(crate) fn begin(&mut self, is_watched: bool) -> Result<Option<u64>, HostError> {
         self.state.check_cancelled()?;
         match is_watched && self.state.pace.has_deadline() {
-            true => self.state.begin_watch(self.context, self.spec.index).map(Some),
+            true => self.state.begin_watch(self.context, self.spec.index()).map(Some),
             false => Ok(None),
         }
     }
@@ -77,7 +86,7 @@ impl<'b, H: Host> HostCall<'b, H> {
         began_us: u64,
         result: Result<R, HostError>,
     ) -> Result<R, HostError> {
-        let verdict = self.state.end_watch(self.context, self.spec.index, began_us);
+        let verdict = self.state.end_watch(self.context, self.spec.index(), began_us);
         result.and_then(|value| verdict.map(|()| value))
     }
 
@@ -123,12 +132,12 @@ impl<'b, H: Host> HostCall<'b, H> {
     #[inline]
     pub(crate) fn kept<T: Send + Sync + 'static>(
         &self,
-        find: impl FnOnce(&H) -> Option<Arc<T>>,
+        find: impl FnOnce() -> Option<Arc<T>>,
     ) -> Option<&'b T> {
         let kept = match self.context.kept.get() {
             Some(kept) => kept,
             None => {
-                let found = find(&self.context.host)?;
+                let found = find()?;
                 self.context.kept.call_once(|| found)
             }
         };
@@ -220,6 +229,19 @@ impl<'b, H: Host> HostCall<'b, H> {
     pub fn bytes(&self, ptr: i32, len: i32) -> Result<&[u8], HostError> {
         let memory = self.memory.as_deref().ok_or(HostError::InvalidArguments)?;
         Range::check(memory.len(), ptr, len)?.of(memory)
+    }
+
+    /// Writes `bytes` into the guest's memory, from a pointer on that the guest gave.
+    ///
+    /// # Errors
+    ///
+    /// [`HostError::InvalidArguments`] as for [`bytes`](Self::bytes); nothing is written.
+    pub fn write(&mut self, ptr: i32, bytes: &[u8]) -> Result<(), HostError> {
+        let len = u32::try_from(bytes.len()).map_err(|_| HostError::InvalidArguments)?;
+        let memory = self.memory.as_deref_mut().ok_or(HostError::InvalidArguments)?;
+        let range = Range::check(memory.len(), ptr, len.cast_signed())?;
+        range.of_mut(memory)?.copy_from_slice(bytes);
+        Ok(())
     }
 
     /// Returns the guest's memory at several pointers and lengths, the last of which can be

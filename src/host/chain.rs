@@ -1,11 +1,13 @@
 //! Which plugins are on the native stack, so that none is entered twice.
 
 use crate::{MAX_CALL_DEPTH, cancel::CancelCell, sync::Arc};
+use alloc::vec::Vec;
 
 /// The calls that led to a call, outermost first; the one that is running now is not among them.
 /// Empty for a call that the host made.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Chain(heapless::Vec<Link, { MAX_CALL_DEPTH as usize }>);
+// Most sandboxes are called by hosts alone; the others have room for the longest from the first such call on.
+pub(crate) struct Chain(Vec<Link>);
 
 /// A call that made another, and waits for it.
 #[derive(Debug, Clone)]
@@ -48,14 +50,15 @@ impl Chain {
     }
 
     /// Makes this the chain of a call that `caller` makes, at the end of `outer`, which has
-    /// [checked](Self::check) that it may.
-    // In place: it is too large to be handed around.
-    pub(crate) fn set(&mut self, outer: &Self, caller: &Link) {
+    /// [checked](Self::check) that it may; returns whether there was memory for it.
+    #[must_use]
+    pub(crate) fn set(&mut self, outer: &Self, caller: &Link) -> bool {
         self.0.clear();
-        for link in outer.0.iter().chain([caller]) {
-            // There is room: that was checked.
-            let _ = self.0.push(link.clone());
+        let has_room = self.0.try_reserve_exact(MAX_CALL_DEPTH as usize).is_ok();
+        if has_room {
+            self.0.extend(outer.0.iter().chain([caller]).cloned());
         }
+        has_room
     }
 
     pub(crate) fn clear(&mut self) {
@@ -73,7 +76,7 @@ mod tests {
 
     fn behind(outer: &Chain, caller: &Link) -> Chain {
         let mut chain = Chain::default();
-        chain.set(outer, caller);
+        assert!(chain.set(outer, caller));
         chain
     }
 

@@ -47,12 +47,13 @@ pub(crate) use self::{
     wire::{field_len, take_field},
 };
 
-use crate::{PluginEvent, sync::Arc};
+use crate::{EmbeddedHost, PluginEvent, sync::Arc};
 use core::fmt;
 
 /// What an embedder implements: storage, searches, metrics, the log and settings.
 ///
-/// Every method has a default that answers [`HostError::NotSupported`], so a host implements what
+/// Every method has a default that leaves the answer to the [`EmbeddedHost`] within the host, if it
+/// [has one](Host::embedded), and otherwise answers [`HostError::NotSupported`], so a host implements what
 /// it has. Names, keys and values are slices of guest memory, already checked: a name is UTF-8 of 1
 /// to 128 bytes, a key at most 4 KiB, and the plugin's grants cover the table, or the table that an
 /// index or collection belongs to. The caller is in [`HostCall`]; a host that serves several tenants
@@ -71,8 +72,42 @@ use core::fmt;
 /// at once.
 ///
 /// A method, or a function of the embedder's own, that panics ends the guest's call, whose sandbox
-/// is not used again; the panic goes on from the call of the plugin (with the feature `std`).
+/// is not used again; the panic goes on from the call of the plugin, or from what starts its sandbox
+/// (with the feature `std`).
 pub trait Host: Send + Sync + Sized + 'static {
+    /// Returns the in-memory host that answers what this one does not implement itself. Default: none, and
+    /// each method then answers [`HostError::NotSupported`] or what its documentation says.
+    ///
+    /// A host with functions of its own that leaves tables, searches and metrics to an [`EmbeddedHost`]
+    /// within it returns that one, always the same. A method that it does implement can ask the other
+    /// as well: [`serve_read`](EmbeddedHost::serve_read) and the like.
+    ///
+    /// ```
+    /// use wasm_runtime::{EmbeddedHost, Host, HostCall, HostError, LogLevel, LogMessage};
+    ///
+    /// #[derive(Default)]
+    /// struct Loud(EmbeddedHost);
+    ///
+    /// impl Host for Loud {
+    ///     fn embedded(&self) -> Option<&EmbeddedHost> {
+    ///         Some(&self.0)
+    ///     }
+    ///
+    ///     fn log(
+    ///         &self,
+    ///         call: &mut HostCall<'_, Self>,
+    ///         level: LogLevel,
+    ///         line: LogMessage<'_>,
+    ///     ) -> Result<(), HostError> {
+    ///         println!("{level} {}: {line}", call.plugin());
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    fn embedded(&self) -> Option<&EmbeddedHost> {
+        None
+    }
+
     /// Finds the value of `key` in `table`, gives it to [`Output::write_value`] and returns its
     /// full length.
     ///
@@ -86,8 +121,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         key: &[u8],
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let _ = (call, table, key, out);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_read(call, table, key, out),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Gives the rows of `table` with keys from `from` on, in key order, to
@@ -104,8 +141,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         limit: u32,
         out: &mut Output<'_>,
     ) -> Result<(), HostError> {
-        let _ = (call, table, from, limit, out);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_scan(call, table, from, limit, out),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Stores `value` under `key`; returns whether it replaced one.
@@ -120,8 +159,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         key: &[u8],
         value: &[u8],
     ) -> Result<bool, HostError> {
-        let _ = (call, table, key, value);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_write(call, table, key, value),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Removes the row of `key`.
@@ -135,8 +176,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         table: &str,
         key: &[u8],
     ) -> Result<(), HostError> {
-        let _ = (call, table, key);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_delete(call, table, key),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Returns the table that a collection of vectors belongs to, whose grant for reading a search
@@ -150,8 +193,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         call: &HostCall<'_, Self>,
         collection: &str,
     ) -> Result<Arc<str>, HostError> {
-        let _ = (call, collection);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_collection_table(call, collection),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Offers the rows of `collection` to `hits`, each with its distance from `query`, or those of
@@ -171,8 +216,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         query: Query<'_>,
         hits: &mut Nearest<'_>,
     ) -> Result<(), HostError> {
-        let _ = (call, collection, query, hits);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_vector_search(call, collection, query, hits),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Returns the table that an index belongs to, whose grant for reading a search needs.
@@ -181,8 +228,10 @@ pub trait Host: Send + Sync + Sized + 'static {
     ///
     /// [`HostError::NotFound`] if there is no such index for the caller's tenant.
     fn index_table(&self, call: &HostCall<'_, Self>, index: &str) -> Result<Arc<str>, HostError> {
-        let _ = (call, index);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_index_table(call, index),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Gives the ids of the rows that `index` has under `key` to [`Output::write_row_ids`] and
@@ -198,8 +247,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         key: &[u8],
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let _ = (call, index, key, out);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_index_lookup(call, index, key, out),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Gives the ids of the first `limit` rows that `index` has under keys from `low` on and below
@@ -218,8 +269,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         limit: u32,
         out: &mut Output<'_>,
     ) -> Result<usize, HostError> {
-        let _ = (call, index, low, high, limit, out);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_index_range(call, index, low, high, limit, out),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Takes in one observation of a metric. Its value is a number, never NaN.
@@ -232,8 +285,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         call: &mut HostCall<'_, Self>,
         metric: &Metric<'_>,
     ) -> Result<(), HostError> {
-        let _ = (call, metric);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_emit_metric(call, metric),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Takes in a line of at most 1 KiB that the guest logs.
@@ -247,8 +302,10 @@ pub trait Host: Send + Sync + Sized + 'static {
         level: log::Level,
         message: LogMessage<'_>,
     ) -> Result<(), HostError> {
-        let _ = (call, level, message);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_log(call, level, message),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Finds a setting that the plugin's configuration does not have, gives it to
@@ -293,15 +350,19 @@ pub trait Host: Send + Sync + Sized + 'static {
         max_rows: u64,
         max_bytes: u64,
     ) -> Result<(), HostError> {
-        let _ = (tenant, max_rows, max_bytes);
-        Err(HostError::NotSupported)
+        match self.embedded() {
+            Some(embedded) => embedded.serve_limit_storage(tenant, max_rows, max_bytes),
+            None => Err(HostError::NotSupported),
+        }
     }
 
     /// Returns how many rows a tenant has stored, or all tenants together, and how many bytes they take;
     /// nothing, as the default answers, if the host does not count them.
     fn stored(&self, tenant: Option<&str>) -> Option<(u64, u64)> {
-        let _ = tenant;
-        None
+        match self.embedded() {
+            Some(embedded) => embedded.serve_stored(tenant),
+            None => None,
+        }
     }
 
     /// Writes metrics of the host's own in the text format of Prometheus, version 0.0.4, for
@@ -312,8 +373,10 @@ pub trait Host: Send + Sync + Sized + 'static {
     ///
     /// Those of `out`.
     fn render_metrics(&self, out: &mut dyn fmt::Write) -> fmt::Result {
-        let _ = out;
-        Ok(())
+        match self.embedded() {
+            Some(embedded) => embedded.serve_render_metrics(out),
+            None => Ok(()),
+        }
     }
 }
 

@@ -7,7 +7,8 @@ pub(crate) const RECENT_CALLS: usize = 8;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct RecentCall {
     /// The function's index in the registry's table.
-    pub(crate) function: usize,
+    // Not a `usize`: no table has as many, and every sandbox keeps eight of these.
+    pub(crate) function: u32,
     pub(crate) status: i32,
 }
 
@@ -22,7 +23,7 @@ impl Recent {
     #[inline]
     pub(crate) fn push(&mut self, function: usize, status: i32) {
         if let Some(oldest) = self.calls.get_mut(self.count % RECENT_CALLS) {
-            *oldest = RecentCall { function, status };
+            *oldest = RecentCall { function: function as u32, status };
         }
         // As many more as there are places: the next place is the same.
         self.count = self.count.checked_add(1).unwrap_or(RECENT_CALLS);

@@ -5,14 +5,19 @@ use super::{
     suspension::Suspension,
 };
 use crate::{
-    audit::Recorded, budget::Meter, cancel::CancelCell, schedule::Pace, stats::SlotCounts,
+    audit::Recorded,
+    budget::Meter,
+    cancel::CancelCell,
+    schedule::Pace,
+    stats::{HostCounts, SlotCounts},
     sync::Arc,
 };
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 /// What a sandbox knows of the call it is running.
 pub(crate) struct CallState {
     pub(crate) counts: Arc<SlotCounts>,
+    pub(crate) host_counts: HostCounts,
     cancel: Arc<CancelCell>,
     pub(crate) meter: Meter,
     pub(crate) pace: Pace,
@@ -23,8 +28,8 @@ pub(crate) struct CallState {
     pub(crate) tag: u64,
     /// What the last `call_plugin` of this call left for `last_answer`.
     pub(crate) last_answer: Vec<u8>,
-    /// The beginning of the last line logged in this call.
-    pub(crate) last_log: heapless::String<128>,
+    /// The beginning of the last line logged in this call. Has its room once there was a line.
+    pub(crate) last_log: String,
     /// The last host calls of this call.
     pub(crate) recent: Recent,
     /// Where in guest memory the running host call has the name it is about.
@@ -41,6 +46,7 @@ impl CallState {
     pub(crate) fn new(metered: bool, counts: Arc<SlotCounts>) -> Self {
         Self {
             cancel: Arc::clone(&counts.cancel),
+            host_counts: counts.host_counts().clone(),
             counts,
             meter: Meter::new(metered),
             pace: Pace::default(),
@@ -48,7 +54,7 @@ impl CallState {
             chain: Chain::default(),
             tag: 0,
             last_answer: Vec::new(),
-            last_log: heapless::String::new(),
+            last_log: String::new(),
             recent: Recent::default(),
             named: Range::EMPTY,
             recorded: Recorded::default(),
@@ -59,6 +65,7 @@ impl CallState {
     /// Makes it the state of a sandbox in another slot.
     pub(crate) fn move_to(&mut self, counts: Arc<SlotCounts>) {
         self.cancel = Arc::clone(&counts.cancel);
+        self.host_counts = counts.host_counts().clone();
         self.counts = counts;
     }
 
@@ -78,10 +85,15 @@ impl CallState {
     }
 
     /// Takes over what the callers of a nested call leave it, before the sandbox runs for them: who
-    /// they are, and how many decisions of theirs went to the audit ring.
-    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) {
-        self.chain.set(outer.chain, &outer.caller);
-        self.recorded.set_to(Some(outer.recorded));
+    /// they are, and how many decisions of theirs went to the audit ring. Returns whether there was
+    /// memory for it; if not, it may not run.
+    #[must_use]
+    pub(crate) fn enter(&mut self, outer: &NestedLimits<'_>) -> bool {
+        let has_room = self.chain.set(outer.chain, &outer.caller);
+        if has_room {
+            self.recorded.set_to(Some(outer.recorded));
+        }
+        has_room
     }
 
     /// Forgets the callers, once the sandbox has run for them.
@@ -135,7 +147,7 @@ impl CallState {
     ) -> Result<u64, HostError> {
         self.check(context).inspect_err(|_| {
             // The calls that were not timed may have been what took so long.
-            self.counts.took(function, u64::MAX, context.interval_us());
+            self.host_counts.took(function, u64::MAX, context.interval_us());
         })?;
         Ok(self.pace.last_us())
     }
@@ -151,7 +163,7 @@ impl CallState {
     ) -> Result<(), HostError> {
         let verdict = self.check(context);
         let us = self.pace.last_us().saturating_sub(began_us);
-        self.counts.took(function, us, context.interval_us());
+        self.host_counts.took(function, us, context.interval_us());
         verdict
     }
 }

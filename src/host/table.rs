@@ -1,9 +1,10 @@
 //! The fixed-size table of the functions that plugins may import.
 
-use super::{FunctionNames, Host, HostCost};
+use super::{FunctionNames, Host, HostCall, HostCost, HostError};
 use crate::{
-    Error, ErrorKind, Grant,
-    engine::{HostBody, IntoHostFunction},
+    Error, ErrorKind, Grant, ValueType, WasmValue,
+    engine::{HostBody, IntoHostFunction, untyped_body},
+    value::{MAX_VALUES, TypeList},
 };
 use alloc::{boxed::Box, format, vec::Vec};
 
@@ -79,6 +80,46 @@ impl<H: Host, const N: usize> HostFunctionTable<H, N> {
         function: impl IntoHostFunction<H, P, R>,
     ) -> Result<(), Error> {
         let (module, name, body) = (module.into(), name.into(), function.into_body());
+        self.push(HostFunction { module, name, grant, checks_grant: false, cost, body })
+    }
+
+    /// Adds a function of a signature that is known only when the program runs: numbers of the types
+    /// `params`, at most 16, and one number of the type `result` or nothing.
+    ///
+    /// `function` gets the arguments in order and answers a value of the type `result`, or `None` if there
+    /// is none; with anything else it ends the guest's call, with [`ErrorKind::Host`]. A call allocates
+    /// nothing if there are up to two parameters, or up to eight that are all `i32`, and otherwise one
+    /// buffer for the values.
+    ///
+    /// # Errors
+    ///
+    /// As [`define`](Self::define); [`ErrorKind::SignatureMismatch`] for more parameters, and for a type
+    /// that is none of `I32`, `I64`, `F32` and `F64`.
+    pub fn define_untyped(
+        &mut self,
+        module: &str,
+        name: &str,
+        grant: Grant,
+        cost: HostCost,
+        (params, result): (&[ValueType], Option<ValueType>),
+        function: impl for<'a, 'b> Fn(
+            &'a mut HostCall<'b, H>,
+            &[WasmValue],
+        ) -> Result<Option<WasmValue>, HostError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<(), Error> {
+        let Some(body) = untyped_body(params, result, function) else {
+            let results = result.as_slice();
+            let (params, results) = (TypeList(params), TypeList(results));
+            let what = format!(
+                "the host function `{module}` `{name}` cannot be of the type {params} -> {results}: up to \
+                 {MAX_VALUES} numbers, and one or none"
+            );
+            return Err(Error::host(ErrorKind::SignatureMismatch, what));
+        };
+        let (module, name) = (module.into(), name.into());
         self.push(HostFunction { module, name, grant, checks_grant: false, cost, body })
     }
 

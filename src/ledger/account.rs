@@ -64,6 +64,11 @@ impl Account {
         self.above.as_ref().map(|_| self.name())
     }
 
+    /// The account above it: the registry's, for a tenant.
+    pub(crate) const fn above(&self) -> Option<&Arc<Self>> {
+        self.above.as_ref()
+    }
+
     /// Keeps it although no plugin needs it.
     pub(crate) fn keep(&self) {
         self.is_kept.store(true, Ordering::Relaxed);

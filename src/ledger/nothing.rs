@@ -29,6 +29,10 @@ impl Account {
         Self
     }
 
+    pub(crate) const fn above(&self) -> Option<&Arc<Self>> {
+        None
+    }
+
     pub(crate) const fn take(&self, _what: Resource, _n: usize) -> bool {
         true
     }

@@ -105,7 +105,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     fn reported(&self, call: &RecentCall) -> ReportedHostCall {
         ReportedHostCall {
-            function: self.identity().function_names.name(call.function).into(),
+            function: self.identity().function_names.name(call.function as usize).into(),
             status: (call.status != STOPPED).then_some(call.status),
         }
     }

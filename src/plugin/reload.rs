@@ -5,12 +5,12 @@
 //! pool told its number; from there on every call runs in the new one. Sandboxes of the old one are let
 //! go of as [`Pool`](crate::pool::Pool) says, and its code with the last of them.
 
-use super::{Visit, WasmPluginInstance, compile, versions::Current};
+use super::{Visit, WasmPluginInstance, is_audited, private, versions::Current};
 use crate::{
     AuditDecision, Error, ErrorKind, ReloadOptions, StateHandover, VersionChange, VersionRecord,
     WasmInstanceConfig,
-    condition::{BUDGETED, RELOADING, TRAPPED, UNLOADED},
-    engine::{Code, Exports, Sandbox, Version},
+    condition::{BUDGETED, HELD_BACK, POOLED, RELOADING, TRAPPED, UNLOADED},
+    engine::{Code, Exports, Sandbox, Source, Version},
     host::{Host, PluginContext},
     ledger::{Paid, Resource},
     quarantine::Change,
@@ -92,6 +92,7 @@ impl<H: Host> WasmPluginInstance<H> {
         options: &ReloadOptions<'_>,
     ) -> Result<(), Error> {
         let turn = self.take_turn()?;
+        let wasm = &*private(wasm, &config).map_err(|error| error.in_plugin(self.name()))?;
         let hash = report::hash(wasm);
         let changed = self.try_reload(wasm, hash, config, options);
         let result = self.remember(VersionChange::Reload, hash, options.keep_previous, changed);
@@ -141,7 +142,16 @@ impl<H: Host> WasmPluginInstance<H> {
         report::check_hash(&hash, &config).map_err(named)?;
         let (code, exports) = {
             let PluginContext { audit, account, .. } = self.identity();
-            compile(wasm, &config, &self.table, audit, account).map_err(named)?
+            let source = Source {
+                wasm,
+                hash: &hash,
+                config: &config,
+                table: &self.table,
+                audited: is_audited(audit),
+                account,
+                shared: &self.shared,
+            };
+            Code::compile(&source).map_err(named)?
         };
         let context = self.context_of(hash, config, exports);
         self.change_version(Replacement { code: Arc::new(code), context, state: None, options })
@@ -234,7 +244,9 @@ impl<H: Host> WasmPluginInstance<H> {
         match visit {
             // No call comes between the state that was saved and the version that has it.
             Some(visit) => visit.replace(Box::new(draft)),
-            None => self.pool.offer(Box::new(draft), Sandbox::adopt),
+            None => {
+                self.pool.offer(Box::new(draft), Sandbox::adopt);
+            }
         }
         self.pool.sweep();
         let cancelled_calls = self.drain(options.drain_ms);
@@ -307,7 +319,7 @@ impl<H: Host> WasmPluginInstance<H> {
         let context = Arc::clone(&version.context);
         let config = &version.context.config;
         let len = usize::try_from(config.max_instances).unwrap_or(usize::MAX);
-        let budget = config.fuel_budget;
+        let (budget, is_pooled) = (config.fuel_budget, config.min_instances > 0);
         let next = Current { version: Some(version), context };
         let mut current = self.current.lock();
         if current.version.is_none() {
@@ -322,11 +334,12 @@ impl<H: Host> WasmPluginInstance<H> {
         for counts in self.pool.counts() {
             counts.trial.store(0, Ordering::Relaxed);
         }
-        self.condition.hold(TRAPPED, false);
+        self.condition.hold(TRAPPED | HELD_BACK, false);
         let replaced = core::mem::replace(&mut *current, next);
         // Under the lock, so that whoever makes a sandbox of the new version finds it called.
         self.pool.call_version(number, len);
         self.condition.hold(BUDGETED, budget.is_some());
+        self.condition.hold(POOLED, is_pooled);
         self.budget.store(budget.unwrap_or(u64::MAX), Ordering::Relaxed);
         drop(current);
         replaced.version.ok_or_else(|| self.gone())

@@ -4,7 +4,7 @@
 use super::WasmPluginInstance;
 use crate::{
     AuditDecision, CallOptions, CancelToken, Error, ErrorKind,
-    condition::{NOT_READY, QUARANTINED, TRAPPED, UNLOADED},
+    condition::{HELD_BACK, NOT_READY, POOLED, QUARANTINED, TRAPPED, UNLOADED},
     engine::{Evidence, Failure, Sandbox, Version},
     host::Host,
     ledger::Resource,
@@ -59,7 +59,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Holds a free slot, whatever keeps calls from the plugin.
     pub(super) fn visit_anyway(&self) -> Option<Visit<'_, H>> {
-        Some(Visit { plugin: self, held: self.pool.hold()? })
+        Some(Visit { plugin: self, held: self.pool.hold_outlined(false)? })
     }
 
     /// As [`try_visit`](Self::try_visit), with the error in words.
@@ -70,7 +70,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Makes the first sandbox of a plugin that is not ready yet.
     pub(super) fn make_first(&self) -> Result<(), Error> {
-        let mut held = self.pool.hold().ok_or_else(|| self.busy())?;
+        let mut held = self.pool.hold_outlined(false).ok_or_else(|| self.busy())?;
         match held.sandbox() {
             Some((sandbox, counts)) => self.callable(sandbox, counts).map(|_| ()),
             None => Err(self.busy()),
@@ -108,27 +108,25 @@ impl<H: Host> WasmPluginInstance<H> {
 
     #[inline]
     fn try_hold(&self) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
-        match self.condition.which(UNLOADED | NOT_READY | QUARANTINED) {
+        match self.condition.which(UNLOADED | NOT_READY | QUARANTINED | POOLED) {
             0 => self.pool.hold().ok_or(ErrorKind::Busy),
-            refusals => self.hold_in_spite_of(refusals),
+            special => self.hold_special(special),
         }
     }
 
-    /// Holds a slot for a call on trial, if quarantine is all that refuses calls, and it is time.
+    /// Holds a slot whose sandbox is ready, where they are made ahead; for a call on trial, if quarantine is
+    /// all that refuses calls, and it is time.
     #[cold]
     #[inline(never)]
-    fn hold_in_spite_of(
-        &self,
-        refusals: usize,
-    ) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
-        if refusals & UNLOADED != 0 {
+    fn hold_special(&self, special: usize) -> Result<Held<'_, Sandbox<H>, SlotCounts>, ErrorKind> {
+        if special & UNLOADED != 0 {
             return Err(ErrorKind::Unloaded);
         }
-        if refusals & NOT_READY != 0 {
+        if special & NOT_READY != 0 {
             return Err(ErrorKind::NotReady);
         }
-        let held = self.pool.hold().ok_or(ErrorKind::Busy)?;
-        match self.is_let_in(held.counts()) {
+        let held = self.pool.hold_outlined(special & POOLED != 0).ok_or(ErrorKind::Busy)?;
+        match special & QUARANTINED == 0 || self.is_let_in(held.counts()) {
             true => Ok(held),
             false => Err(ErrorKind::Quarantined),
         }
@@ -205,7 +203,7 @@ impl<H: Host> WasmPluginInstance<H> {
 
     /// Whether there is a sandbox in which calls may run, of the version that is called.
     #[inline]
-    fn is_callable(&self, sandbox: &Seat<Sandbox<H>>) -> bool {
+    pub(super) fn is_callable(&self, sandbox: &Seat<Sandbox<H>>) -> bool {
         sandbox.as_ref().is_some_and(|sandbox| {
             sandbox.is_usable() && Versioned::version(&**sandbox) == self.pool.version()
         })
@@ -220,13 +218,13 @@ impl<H: Host> WasmPluginInstance<H> {
         let sandbox = Sandbox::start(&version, counts).map_err(|(failure, evidence)| {
             self.not_started(failure, &evidence, counts, &version)
         })?;
-        self.condition.hold(TRAPPED, false);
+        self.condition.hold(TRAPPED | HELD_BACK, false);
         *place = Some(Box::new(sandbox));
         Ok(())
     }
 
     #[cold]
-    fn not_started(
+    pub(super) fn not_started(
         &self,
         failure: Failure,
         evidence: &Evidence,
@@ -245,14 +243,19 @@ impl<H: Host> WasmPluginInstance<H> {
         sandbox.as_ref().is_some_and(|sandbox| sandbox.is_usable() && sandbox.outlasts_calls())
     }
 
+    /// Lets go of a sandbox that was used, or leaves it to whoever maintains the plugin.
     #[cold]
     #[inline(never)]
     fn discard(&self, sandbox: &mut Seat<Sandbox<H>>) {
-        let trapped = |sandbox: Box<Sandbox<H>>| {
-            !sandbox.is_usable() && Versioned::version(&*sandbox) == self.pool.version()
+        let trapped = |sandbox: &Sandbox<H>| {
+            !sandbox.is_usable() && Versioned::version(sandbox) == self.pool.version()
         };
-        if sandbox.take().is_some_and(trapped) {
+        if sandbox.as_deref().is_some_and(trapped) {
             self.condition.hold(TRAPPED, true);
+        }
+        match sandbox {
+            Some(sandbox) if self.condition.has(POOLED) => sandbox.use_up(),
+            _ => *sandbox = None,
         }
     }
 

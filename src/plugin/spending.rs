@@ -47,7 +47,20 @@ impl<H: Host> WasmPluginInstance<H> {
     ) -> Result<T, Error> {
         let Version { code, context, .. } = &**sandbox.version();
         let narrowed = code.limits(&context.config, options);
-        match self.spend_limits(function, Some(&narrowed), sandbox, call) {
+        self.spend_within(function, options, &narrowed, sandbox, call)
+    }
+
+    /// As [`spend_options`](Self::spend_options), under limits that are not those of one call.
+    #[inline]
+    pub(crate) fn spend_within<T>(
+        &self,
+        function: &str,
+        options: &CallOptions,
+        limits: &CallLimits,
+        sandbox: &mut Sandbox<H>,
+        call: impl FnOnce(&mut Sandbox<H>, Narrowed<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        match self.spend_limits(function, Some(limits), sandbox, call) {
             Ok(value) => Ok(value),
             Err(failure) => Err(self.ended(function, failure, options, sandbox)),
         }

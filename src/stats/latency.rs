@@ -46,8 +46,14 @@ impl Latencies {
     /// Counts a call that took `us`, rounded up.
     #[inline]
     pub(crate) fn add(&self, us: u64) {
+        self.add_all(us, 1);
+    }
+
+    /// Counts so many calls that took `us` each, rounded up.
+    #[inline]
+    pub(crate) fn add_all(&self, us: u64, calls: u64) {
         if let Some(count) = self.0.get(bucket(us)) {
-            count.add(1);
+            count.add(calls);
         }
     }
 

@@ -1,7 +1,10 @@
 //! How calls were stopped, counted by kind.
 
-use crate::{ErrorKind, TrapCode, sync::Counter};
-use alloc::vec::Vec;
+use crate::{
+    ErrorKind, TrapCode,
+    sync::{Counter, Once},
+};
+use alloc::{boxed::Box, vec::Vec};
 
 /// How often a plugin's guest was stopped in one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,21 +57,36 @@ const STOPS: [Stop; 17] = [
 ];
 
 /// The stops of one slot, by kind. Written by whoever holds the slot, read by anyone.
+///
+/// Behind a pointer: most slots never see one, and stopping a guest takes heap anyway.
 #[derive(Debug, Default)]
-pub(crate) struct TrapCounts([Counter; STOPS.len()]);
+pub(crate) struct TrapCounts(Once<Box<[Counter; STOPS.len()]>>);
 
 impl TrapCounts {
     #[cold]
     pub(crate) fn add(&self, stop: Stop) {
         let at = STOPS.iter().position(|other| *other == stop).unwrap_or(STOPS.len() - 1);
-        if let Some(count) = self.0.get(at) {
+        if let Some(count) = self.0.call_once(Box::default).get(at) {
             count.add(1);
         }
     }
 
+    /// Takes in what was counted elsewhere.
+    pub(super) fn take(&self, other: &Self) {
+        if let Some(counted) = other.0.get() {
+            for (count, counted) in self.0.call_once(Box::default).iter().zip(&**counted) {
+                count.add(counted.get());
+            }
+        }
+    }
+
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        self.0.get().into_iter().flat_map(|counts| counts.iter().map(Counter::get))
+    }
+
     /// How often a guest was stopped, in whatever way.
     pub(crate) fn total(&self) -> u64 {
-        self.0.iter().map(Counter::get).sum()
+        self.counts().sum()
     }
 }
 
@@ -76,8 +94,8 @@ impl TrapCounts {
 pub(crate) fn trap_totals<'a>(slots: impl Iterator<Item = &'a TrapCounts>) -> Vec<TrapStats> {
     let mut sums = [0_u64; STOPS.len()];
     for slot in slots {
-        for (sum, count) in sums.iter_mut().zip(&slot.0) {
-            *sum = sum.saturating_add(count.get());
+        for (sum, count) in sums.iter_mut().zip(slot.counts()) {
+            *sum = sum.saturating_add(count);
         }
     }
     let counted = STOPS.iter().zip(sums).filter(|(_, count)| *count > 0);

@@ -20,6 +20,40 @@ fn a_warm_typed_call_allocates_nothing() {
     });
 }
 
+#[test]
+fn a_warm_batch_allocates_nothing() {
+    let (_registry, plugin) = one_plugin(&fixture("counter"));
+    let add: PluginFunction<i32, i32> = plugin.function("add").unwrap();
+    let inputs = [1; 600];
+    let mut outputs = [0; 600];
+    let mut expected = 0;
+    assert_allocates_nothing("batch of 600", || {
+        expected += 600;
+        add.call_many(&inputs, &mut outputs).unwrap();
+        assert_eq!(outputs[599], expected);
+    });
+    let mut lease = plugin.lease().unwrap();
+    assert_allocates_nothing("batch of 2 in a lease", || {
+        add.call_many_in(&mut lease, &[1, 1], &mut outputs).unwrap();
+    });
+}
+
+#[test]
+fn what_a_first_batch_leaves_is_no_more_than_is_charged_for_it() {
+    type Sixteen = (i32, i64, f32, f64, i32, i64, f32, f64, i32, i64, f32, f64, i32, i64, f32, f64);
+    let (registry, plugin) = one_plugin(&many_values(4));
+    let same: PluginFunction<Sixteen, Sixteen> = plugin.function("same").unwrap();
+    let values = (1, 2, 3.0, 4.0, 5, 6, 7.0, 8.0, 9, 10, 11.0, 12.0, 13, 14, 15.0, 16.0);
+    let mut outputs = [values; 3];
+    // The value stack grows with the first call, whatever calls it.
+    same.call(values).unwrap();
+    let before = registry.usage().heap_bytes;
+    let (bytes, ()) = heap::kept_bytes(|| same.call_many(&[values; 3], &mut outputs).unwrap());
+    let charged = registry.usage().heap_bytes - before;
+    println!("a driver of 32 values: {bytes} bytes, charged {charged}");
+    assert!((1..=charged as i64).contains(&bytes), "{bytes} bytes, charged {charged}");
+}
+
 /// A module whose `same` answers its parameters: one of each type, `times` over.
 fn many_values(times: usize) -> Vec<u8> {
     let types = "i32 i64 f32 f64 ".repeat(times);

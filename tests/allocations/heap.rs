@@ -18,11 +18,24 @@ thread_local! {
     // Initialised at compile time and without a destructor, so that using one never allocates.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
     static LIVE_BYTES: Cell<i64> = const { Cell::new(0) };
+    /// Who hears of this thread's blocks.
+    pub static WATCH: Cell<Option<Watch>> = const { Cell::new(None) };
 }
+
+/// Hears of each block: where it is, and its size, or none if it goes.
+pub type Watch = fn(usize, Option<usize>);
 
 fn count(allocations: u64, bytes: i64) {
     ALLOCATIONS.set(ALLOCATIONS.get() + allocations);
     LIVE_BYTES.set(LIVE_BYTES.get() + bytes);
+}
+
+/// Tells who watches, who may allocate meanwhile.
+fn tell(block: *mut u8, size: Option<usize>) {
+    if let Some(watch) = WATCH.take() {
+        watch(block as usize, size);
+        WATCH.set(Some(watch));
+    }
 }
 
 fn signed(bytes: usize) -> i64 {
@@ -36,23 +49,31 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(1, signed(layout.size()));
         // SAFETY: the caller's promises are those that `System` asks for.
-        unsafe { System.alloc(layout) }
+        let block = unsafe { System.alloc(layout) };
+        tell(block, Some(layout.size()));
+        block
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         count(1, signed(layout.size()));
         // SAFETY: as for `alloc`.
-        unsafe { System.alloc_zeroed(layout) }
+        let block = unsafe { System.alloc_zeroed(layout) };
+        tell(block, Some(layout.size()));
+        block
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         count(1, signed(new_size) - signed(layout.size()));
+        tell(block, None);
         // SAFETY: as for `alloc`; the block came from `System`, as all blocks of this allocator do.
-        unsafe { System.realloc(block, layout, new_size) }
+        let block = unsafe { System.realloc(block, layout, new_size) };
+        tell(block, Some(new_size));
+        block
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         count(0, -signed(layout.size()));
+        tell(block, None);
         // SAFETY: as for `realloc`.
         unsafe { System.dealloc(block, layout) }
     }

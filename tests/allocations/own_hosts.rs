@@ -6,7 +6,7 @@ use crate::support::{
 };
 use wasm_runtime::{
     EmbeddedHost, Grant, Host, HostCall, HostCost, HostError, HostFunctionTable, Output,
-    PluginFunction, WasmInstanceConfig, WasmPluginRegistry, WasmValue,
+    PluginFunction, ValueType, WasmInstanceConfig, WasmPluginRegistry, WasmValue,
 };
 
 /// A host that has nothing.
@@ -34,6 +34,67 @@ fn a_host_that_has_nothing_answers_so_without_allocating() {
     metric.push(WasmValue::F64(1.0));
     metric.extend(flat(&[&[0, 0]]));
     assert_host_function_allocates_nothing(&plugin, "emit_metric", &metric, -6);
+}
+
+#[test]
+fn an_untyped_function_of_two_numbers_or_eight_pointers_allocates_nothing() {
+    use ValueType::{F64, I32, I64};
+    for params in [&[][..], &[I64], &[F64, I32], &[I32; 4], &[I32; 8]] {
+        let mut table = HostFunctionTable::<EmbeddedHost>::new();
+        let signature = (params, Some(I32));
+        let answer = |_: &mut HostCall<'_, EmbeddedHost>, args: &[WasmValue]| {
+            Ok(Some(WasmValue::I32(args.len() as i32)))
+        };
+        let cost = HostCost::default();
+        table.define_untyped("env", "f", Grant::Always, cost, signature, answer).unwrap();
+        let types: String = params.iter().map(|ty| format!("{ty} ")).collect();
+        let zeros: String = params.iter().map(|ty| format!("({ty}.const 0)")).collect();
+        let module = wat(&format!(
+            r#"(module (import "env" "f" (func $f (param {types}) (result i32)))
+              (func (export "run") (result i32) (call $f {zeros})))"#
+        ));
+        let registry = WasmPluginRegistry::builder().functions(table).build().unwrap();
+        let plugin = load(&registry, "plugin", &module, config());
+        let run: PluginFunction<(), i32> = plugin.function("run").unwrap();
+        assert_allocates_nothing(&types, || {
+            assert_eq!(run.call(()).unwrap(), params.len() as i32);
+        });
+    }
+}
+
+/// A host that has nothing but what an in-memory host within it has, and a log of its own.
+#[derive(Default)]
+struct Within(EmbeddedHost);
+
+impl Host for Within {
+    fn embedded(&self) -> Option<&EmbeddedHost> {
+        Some(&self.0)
+    }
+
+    fn log(
+        &self,
+        _: &mut HostCall<'_, Self>,
+        _: wasm_runtime::LogLevel,
+        _: wasm_runtime::LogMessage<'_>,
+    ) -> Result<(), HostError> {
+        Err(HostError::LimitReached)
+    }
+}
+
+#[test]
+fn a_host_within_a_host_answers_what_the_outer_one_does_not_and_allocates_nothing() {
+    let registry = WasmPluginRegistry::with_host(Within::default());
+    registry.host().0.put("default", "open", b"key", b"value").unwrap();
+    let plugin = load(&registry, "probe", &fixture("abi_probe"), config());
+    let mut guest = Arguments::new(&plugin);
+    let (table, key, out) = (guest.put(b"open"), guest.put(b"key"), guest.room(64));
+    let case = |function, parts: &[&[i32]], status| {
+        assert_host_function_allocates_nothing(&plugin, function, &flat(parts), status);
+    };
+    case("soch_read", &[&table, &key, &out], 5);
+    case("soch_write", &[&table, &key, &key], 1);
+    case("soch_read", &[&table, &key, &out], 3);
+    case("log_message", &[&[0], &key], -5);
 }
 
 /// A host that generates what it is asked for, and fails where a table is called so.

@@ -14,7 +14,9 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
 };
-use wasm_runtime::{CallOptions, Error, ErrorKind, TrapCode, WasmPluginRegistry, WasmValue};
+use wasm_runtime::{
+    CallOptions, Error, ErrorKind, MaintenanceBudget, TrapCode, WasmPluginRegistry, WasmValue,
+};
 
 const TEST: &str = "failing::what_the_documentation_says_of_each_allocation_happens_when_it_fails";
 const VARIABLE: &str = "FALLIBLE_NTH";
@@ -56,6 +58,7 @@ fn scenario() {
     let _ = registry.call("misbehaving/deep_recursion", "depth", &[WasmValue::I32(900)]);
     let _ = registry.call("misbehaving/deep_recursion", "endless", &[]);
     let _ = registry.call("misbehaving/traps", "unreachable", &[]);
+    registry.maintain(&MaintenanceBudget { max_idle_bytes: 0, ..MaintenanceBudget::default() });
     registry.shutdown_all();
 }
 

@@ -36,6 +36,7 @@ pub fn config() -> WasmInstanceConfig {
     let everything = || vec!["*".to_string()];
     WasmInstanceConfig {
         max_instances: 1,
+        trim_idle: true,
         capabilities: WasmPluginCapabilities {
             can_read_table: everything(),
             can_write_table: everything(),

@@ -6,6 +6,7 @@ mod errors;
 mod grants;
 mod panics;
 mod signatures;
+mod untyped;
 
 use crate::support::{config, wat};
 use std::sync::Arc;

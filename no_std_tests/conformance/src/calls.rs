@@ -35,6 +35,16 @@ pub fn calls(fixture: &str) -> &'static [Call] {
             Bytes("soch_restore", &[7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 10, 0, 0, 0]),
             Values("votes", &[I32(1)]),
         ],
+        "rate_limiter" => &[
+            Values("allow", &[I32(1), I32(0)]),
+            Values("allow", &[I32(1), I32(1)]),
+            Values("allow", &[I32(1), I32(2)]),
+            Values("allow", &[I32(1), I32(3)]),
+            Values("allow", &[I32(1), I32(4)]),
+            Values("allow", &[I32(1), I32(5)]),
+            Values("allow", &[I32(2), I32(5)]),
+            Values("allow", &[I32(1), I32(1_005)]),
+        ],
         "sensor" => &[Values("average", &[I32(7), I32(16)])],
         "row_validator" => &[
             Bytes("validate", b"1,Ada,ada@example.org,36"),

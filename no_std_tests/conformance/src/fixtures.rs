@@ -68,6 +68,7 @@ fixtures![
     "renamed_memory",
     "row_validator",
     "semantic_search",
+    "rate_limiter",
     "sensor",
     "several_memories",
     "simd",

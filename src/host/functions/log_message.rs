@@ -6,6 +6,8 @@ use log::Level;
 
 /// The longest log line, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 10;
+/// How much of the last line is kept for a report.
+const LAST_LOG_BYTES: usize = 128;
 
 /// Takes in one line of the guest's log. Returns 0.
 pub(super) fn log_message<H: Host>(
@@ -33,7 +35,9 @@ pub(super) fn log_message<H: Host>(
     let message = str::from_utf8(message).map_err(|_| HostError::InvalidArguments)?;
     let last_log = &mut call.state().last_log;
     last_log.clear();
-    // Cannot fail: it was cut to fit.
-    let _ = last_log.push_str(prefix(message, last_log.capacity()));
+    // Without memory for it there is no last line to tell of.
+    if last_log.try_reserve_exact(LAST_LOG_BYTES).is_ok() {
+        last_log.push_str(prefix(message, LAST_LOG_BYTES));
+    }
     call.with_host(|host, call| host.log(call, level, LogMessage(message))).map(|()| 0)
 }

@@ -1,4 +1,4 @@
-//! The library's own code for slots and cancellation, run in every order of its steps.
+//! The library's own code for slots, cancellation and the handles of its C API, run in every order of its steps.
 //!
 //! The files are included as they are. What they take from `crate::sync` is here in the types of
 //! [loom](https://docs.rs/loom), which runs a model again and again: in each order in which its
@@ -16,6 +16,9 @@ pub mod models;
 #[allow(dead_code)]
 #[path = "../../../src/pool.rs"]
 mod pool;
+#[allow(dead_code, unsafe_code)]
+#[path = "../../../capi/src/slot.rs"]
+mod slot;
 mod sync;
 
 use std::sync::{

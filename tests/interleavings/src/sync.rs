@@ -68,6 +68,32 @@ impl AtomicUsize {
     }
 }
 
+/// Where a value is, or is not. Fails the model if it is looked at while it is put there or dropped, or without one
+/// having happened before the other.
+pub(crate) struct Place<T>(UnsafeCell<Option<T>>);
+
+#[allow(unsafe_code, clippy::missing_safety_doc)]
+impl<T> Place<T> {
+    pub(crate) fn new() -> Self {
+        Self(UnsafeCell::new(None))
+    }
+
+    pub(crate) unsafe fn put(&self, value: T) {
+        // SAFETY: the caller's, and loom looks.
+        self.0.with_mut(|place| unsafe { *place = Some(value) });
+    }
+
+    pub(crate) unsafe fn get(&self) -> &T {
+        // SAFETY: the caller's, and loom looks at this moment.
+        self.0.with(|place| unsafe { (*place).as_ref().unwrap() })
+    }
+
+    pub(crate) unsafe fn drop_in_place(&self) {
+        // SAFETY: the caller's, and loom looks.
+        self.0.with_mut(|place| unsafe { assert!((*place).take().is_some(), "dropped twice") });
+    }
+}
+
 /// Who waits gives up after trying so often: each try is a step of the model. A model that shows that
 /// nobody is refused looks at [`has_given_up`].
 pub(crate) const PATIENCE: usize = 2;

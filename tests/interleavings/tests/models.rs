@@ -40,9 +40,16 @@ models! {
     a_lease_a_caller_and_one_who_reloads >= 4_000
     a_lease_and_one_who_reloads_and_unloads >= 1_500
     one_who_is_told_of_a_reload >= 100_000
+    two_callers_and_one_who_maintains >= 5_000
+    a_caller_one_who_maintains_and_one_who_reloads >= 100_000
+    a_caller_one_who_maintains_and_one_who_unloads >= 9_000
+    two_who_maintain_and_a_lease >= 15_000
     the_token_of_a_call_and_the_next_caller >= 700
     the_token_of_a_lease_and_the_next_caller >= 1_000
     the_token_of_a_lease_that_never_calls >= 500
+    two_who_use_a_handle_and_one_who_releases_it >= 1_500
+    two_who_release_a_handle >= 70
+    an_old_handle_while_its_slot_gets_something_new >= 180
     two_callers_and_one_who_cancels_them >= 9_000
     a_caller_and_one_who_cancels_and_unloads >= 5_000
 }

@@ -55,6 +55,37 @@ fn a_function_that_decides_by_its_argument_sees_the_grants() {
 }
 
 #[test]
+fn a_function_writes_where_the_guest_says_and_nowhere_else() {
+    let (_registry, plugin) = plugin_with("i32 i32", |table| {
+        table.define(
+            "env",
+            "f",
+            Grant::Always,
+            HostCost::default(),
+            |call: Call<'_, '_>, ptr: i32, len: i32| -> Result<i32, HostError> {
+                let (first, rest) = ([0xaa_u8; 2], vec![0xbb; len.unsigned_abs() as usize]);
+                call.write(ptr, &first)?;
+                call.write(ptr.wrapping_add(2), &rest)?;
+                Ok(call.bytes(ptr, 1)?.len() as i32)
+            },
+        )
+    });
+    let memory = |from: u64| {
+        let mut bytes = [0; 6];
+        plugin.lease().unwrap().read("memory", from, &mut bytes).unwrap();
+        bytes
+    };
+    assert_eq!(run(&plugin, &[0x10, 3]), 1);
+    assert_eq!(memory(0x0f), [0x0f, 0xaa, 0xaa, 0xbb, 0xbb, 0xbb]);
+    assert_eq!(memory(0x14)[1..], [0x15, 0x16, 0x17, 0x18, 0x19]);
+    // The last bytes of the page: the second part does not fit, and is not begun.
+    assert_eq!(run(&plugin, &[0xfffd, 2]), -3);
+    assert_eq!(memory(0xfffa), [0, 0, 0, 0xaa, 0xaa, 0]);
+    assert_eq!(run(&plugin, &[0xffff, 0]), -3);
+    assert_eq!(run(&plugin, &[-1, 0]), -3);
+}
+
+#[test]
 fn a_function_sees_the_plugin_its_tenant_its_settings_and_the_call_s_tag() {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let record = Arc::clone(&seen);

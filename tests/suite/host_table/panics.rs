@@ -5,10 +5,16 @@ use crate::{
     probe::{FUNCTIONS, Probe, VALUE, ordinary},
     support::{fixture, wat},
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 use wasm_runtime::{
     EmbeddedHost, Grant, Host, HostCall, HostCost, HostError, HostFunctionTable, LogMessage,
-    Output, WasmPluginRegistry, WasmPluginState, WasmValue,
+    Output, ResetPolicy, WasmInstanceConfig, WasmPluginRegistry, WasmPluginState, WasmValue,
 };
 
 /// A host with a bug in one of its methods.
@@ -116,4 +122,39 @@ fn a_panic_below_another_plugin_leaves_neither_sandbox_in_use() {
         assert_eq!(plugin.state(), WasmPluginState::Ready);
         assert_eq!(plugin.stats().sandboxes_started, 4);
     }
+}
+
+#[test]
+fn a_panic_below_a_start_function_goes_on_from_whoever_starts_the_sandbox() {
+    let mut table = HostFunctionTable::<EmbeddedHost>::new();
+    let starts = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&starts);
+    let f = move |_: &mut HostCall<'_, EmbeddedHost>| -> Result<i32, HostError> {
+        match counted.fetch_add(1, Ordering::SeqCst) % 2 {
+            0 => panic!("amid a start"),
+            _ => Ok(0),
+        }
+    };
+    table.define("env", "f", Grant::Always, HostCost::default(), f).unwrap();
+    let registry = WasmPluginRegistry::builder().functions(table).build().unwrap();
+    let wasm = wat(r#"(module (import "env" "f" (func $f (result i32)))
+        (func $start (drop (call $f))) (start $start) (func (export "run")))"#);
+    let panics = |start: &dyn Fn()| {
+        let panic = catch_unwind(AssertUnwindSafe(start)).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"amid a start"));
+    };
+    let config = WasmInstanceConfig { reset: ResetPolicy::AfterCall, ..plain() };
+    panics(&|| registry.load("plugin", &wasm, config.clone()).unwrap());
+    assert_eq!((registry.count(), registry.usage().heap_bytes), (0, 0));
+    registry.load("plugin", &wasm, config).unwrap();
+    let plugin = registry.get("plugin").unwrap();
+    plugin.call("run", &[]).unwrap();
+    panics(&|| drop(plugin.call("run", &[])));
+    plugin.call("run", &[]).unwrap();
+    panics(&|| drop(plugin.lease()));
+    plugin.call("run", &[]).unwrap();
+    panics(&|| drop(plugin.start("run", &[]).unwrap().run(1_000_000)));
+    plugin.call("run", &[]).unwrap();
+    registry.unload("plugin").unwrap();
+    assert_eq!(registry.usage().heap_bytes, 0);
 }

@@ -22,6 +22,10 @@ impl Versioned for Nothing {
     fn version(&self) -> usize {
         1
     }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
 }
 
 type Slots = Pool<Nothing, Counts>;

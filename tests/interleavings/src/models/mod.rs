@@ -6,10 +6,12 @@
 
 mod both;
 mod cancel;
+mod handles;
 mod pool;
 
 pub use both::*;
 pub use cancel::*;
+pub use handles::*;
 pub use pool::*;
 
 use std::sync::{

@@ -25,6 +25,8 @@ const NONE: usize = 0;
 struct Payload {
     version: usize,
     tally: Arc<Tally>,
+    /// Whether a call has had it that was to be its only one.
+    is_used_up: bool,
     /// A step in which another thread may come.
     calls: AtomicUsize,
 }
@@ -34,13 +36,18 @@ impl Payload {
         tally.made.add(1);
         tally.alive.add(1);
         tally.old.add(usize::from(version == FIRST));
-        Box::new(Self { version, tally: Arc::clone(tally), calls: AtomicUsize::new(0) })
+        let tally = Arc::clone(tally);
+        Box::new(Self { version, tally, is_used_up: false, calls: AtomicUsize::new(0) })
     }
 }
 
 impl Versioned for Payload {
     fn version(&self) -> usize {
         self.version
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.is_used_up
     }
 }
 
@@ -120,9 +127,45 @@ impl Plugin {
         assert!(self.call() || has_given_up(), "as many slots as callers");
     }
 
+    /// A call of a plugin that is maintained: in a sandbox that is ready, if there is one, which it leaves
+    /// used up. Returns whether it got a slot.
+    fn call_once(&self) -> bool {
+        let Some(mut held) = self.pool.hold_outlined(true) else {
+            return false;
+        };
+        let (seat, holders) = held.sandbox().expect("a slot that is held has a seat");
+        self.make_callable(seat);
+        assert!(seat.as_ref().is_none_or(|payload| payload.calls.load(Ordering::Relaxed) == 0));
+        self.work(seat, holders);
+        if let Some(payload) = seat {
+            payload.is_used_up = true;
+        }
+        true
+    }
+
+    /// The same of one of no more callers than there are slots.
+    fn call_once_that_is_not_refused(&self) {
+        has_given_up();
+        assert!(self.call_once() || has_given_up(), "as many slots as callers");
+    }
+
+    /// Maintains it, as the library does: what is used up goes, and another takes a place.
+    fn maintain(&self) {
+        for slot in 0..self.pool.len() {
+            self.pool.look_into(slot, |seat| {
+                let version = self.pool.version();
+                seat.take_if(|payload| !payload.is_ready() || payload.version != version)
+            });
+        }
+        match self.current.load(Ordering::Acquire) {
+            NONE => {}
+            version => drop(self.pool.offer(Payload::new(version, &self.tally), |_, _| ())),
+        }
+    }
+
     fn make_callable(&self, seat: &mut Seat<Payload>) {
         let version = self.pool.version();
-        if seat.as_ref().is_none_or(|payload| payload.version != version) {
+        if seat.as_ref().is_none_or(|payload| payload.version != version || payload.is_used_up) {
             *seat = None;
             *seat = match self.current.load(Ordering::Acquire) {
                 NONE => None,
@@ -333,4 +376,62 @@ pub fn one_who_is_told_of_a_reload() {
     caller.join().unwrap();
     told.join().unwrap();
     plugin.is_reloaded();
+}
+
+/// Two callers on two slots and one who maintains: each gets a slot, and a sandbox that nobody had.
+pub fn two_callers_and_one_who_maintains() {
+    let plugin = Plugin::new(2);
+    assert!(plugin.call_once());
+    let callers = [(); 2].map(|()| spawn(&plugin, Plugin::call_once_that_is_not_refused));
+    plugin.maintain();
+    for caller in callers {
+        caller.join().unwrap();
+    }
+    assert!(!plugin.pool.is_in_use());
+    assert!(plugin.tally.alive.get() <= 2, "no more than slots");
+}
+
+/// A caller, one who maintains, and one who reloads, on one slot: nothing old is left.
+pub fn a_caller_one_who_maintains_and_one_who_reloads() {
+    let plugin = Plugin::new(1);
+    assert!(plugin.call_once());
+    let caller = spawn(&plugin, Plugin::call_once_that_is_not_refused);
+    let maintainer = spawn(&plugin, Plugin::maintain);
+    plugin.reload();
+    caller.join().unwrap();
+    maintainer.join().unwrap();
+    plugin.is_reloaded();
+}
+
+/// A caller, one who maintains, and one who unloads, on one slot: nothing is left.
+pub fn a_caller_one_who_maintains_and_one_who_unloads() {
+    let plugin = Plugin::new(1);
+    assert!(plugin.call_once());
+    let caller = spawn(&plugin, |plugin| {
+        plugin.call_once();
+    });
+    let maintainer = spawn(&plugin, Plugin::maintain);
+    plugin.unload();
+    caller.join().unwrap();
+    maintainer.join().unwrap();
+    plugin.is_gone();
+}
+
+/// Two who maintain, and a lease that comes back used up, on two slots.
+pub fn two_who_maintain_and_a_lease() {
+    let plugin = Plugin::new(2);
+    let lease = spawn(&plugin, |plugin| {
+        plugin.lease_that(|seat| {
+            if let Some(payload) = seat {
+                payload.is_used_up = true;
+            }
+        });
+    });
+    let maintainer = spawn(&plugin, Plugin::maintain);
+    plugin.maintain();
+    lease.join().unwrap();
+    maintainer.join().unwrap();
+    assert!(!plugin.pool.is_in_use());
+    assert!(plugin.tally.alive.get() <= 2, "no more than slots");
+    assert!(plugin.call_once(), "no slot is lost");
 }
