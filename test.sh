@@ -1,10 +1,11 @@
 #!/bin/bash
 # Everything that must hold before a change is taken; CI runs the same.
 #
-#   ./test.sh          all of it, some thirty minutes from a fresh clone on two cores
-#   ./test.sh host     without devices, guests and benchmarks, which need Debian's compilers and valgrind
-#   ./test.sh devices  only those: firmware in emulators, archives, sizes, fixtures from their sources
-#   ./test.sh quick    for the inner loop: formatting, clippy, debug tests, quickstart
+#   ./test.sh            all of it, about an hour from a fresh clone on two cores
+#   ./test.sh host       without devices, other languages and benchmarks, which need Debian's compilers and more
+#   ./test.sh devices    only those: firmware in emulators, archives, sizes, fixtures from their sources
+#   ./test.sh languages  only the C API, and hosts in C, Java, Swift and a browser
+#   ./test.sh quick      for the inner loop: formatting, clippy, debug tests, quickstart
 #
 #   --without-third-party   leaves out the modules from npm, for machines without a network
 #
@@ -17,9 +18,9 @@ cd "$(dirname "$0")"
 scope=all third_party=yes
 for argument in "$@"; do
     case $argument in
-        all | host | devices | quick) scope=$argument ;;
+        all | host | devices | languages | quick) scope=$argument ;;
         --without-third-party) third_party=no ;;
-        *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 
@@ -35,7 +36,8 @@ main() {
         quick) quick ;;
         host) host ;;
         devices) devices_and_guests ;;
-        all) host; devices_and_guests; benchmarks ;;
+        languages) languages ;;
+        all) host; devices_and_guests; languages; benchmarks ;;
     esac
     summary
 }
@@ -53,6 +55,7 @@ host() {
     part "clippy, no default features" cargo clippy --no-default-features -- -D warnings
     part "clippy, all features" cargo clippy --all-targets --all-features -- -D warnings
     part "clippy, devices" device_clippy
+    part "clippy and tests, C API" c_api
     part "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --all-features
     part "README names tests that exist" readme_links
     # At opt-level 1 the interpreter dispatches by its loop: these are the tests of portable dispatch as well.
@@ -94,7 +97,17 @@ devices_and_guests() {
     together "device: RISC-V" "device riscv32 faults"
     together "device: WebAssembly, under Node.js" "device wasm32"
     together "size of a minimal firmware" "no_std_tests/size.sh"
-    together "archives without std ask for no executable memory" symbols
+    together "archive without std asks for no executable memory" symbols
+    gather
+}
+
+# The same product for programs that are not Rust.
+languages() {
+    together "C API: programs in C, also under sanitizers and valgrind" capi/test.sh
+    together "host in C" examples/c_host/test.sh
+    together "host on a Java virtual machine, and archives for Android" examples/android_host/test.sh
+    together "host in Swift, and archives for iOS" examples/ios_host/test.sh
+    together "host in a browser" examples/web/test.sh
     gather
 }
 
@@ -103,7 +116,7 @@ benchmarks() {
     part "benches: clippy" benches_clippy
     part "benches: peers in C" linting cargo test --locked --profile quick -p peer-wasm3 -p peer-wamr "${benches[@]}"
     part "benches: every result, in every runtime" \
-        linting cargo bench --locked --profile quick -p benches "${benches[@]}" -- --test
+        linting cargo bench --locked --profile quick -p benches -p c-api -p scale "${benches[@]}" -- --test
     part "executable memory banned: this library, and others" \
         linting cargo run --locked --profile quick --example no_exec "${benches[@]}"
     local recorded
@@ -126,13 +139,21 @@ formatting() {
     cargo fmt --check --all --manifest-path benches/Cargo.toml -- --color never
     cargo fmt --check --all --manifest-path no_std_tests/Cargo.toml -- --color never
     cargo fmt --check --manifest-path tests/interleavings/Cargo.toml -- --color never
-    cargo fmt --check --all --manifest-path no_std_tests/Cargo.toml -- --color never
+    cargo fmt --check --manifest-path capi/Cargo.toml -- --color never
 }
 
 # What only a device's own compiler can see is compiled there.
 device_clippy() {
     cargo clippy --locked --manifest-path no_std_tests/Cargo.toml --target-dir "$target/devices/clippy" \
         -p conformance -p firmware -p x86-64-firmware -- -D warnings
+}
+
+# With the standard library and without, where nothing unwinds.
+c_api() {
+    local crate=(--locked --manifest-path capi/Cargo.toml --target-dir "$target/capi")
+    cargo clippy "${crate[@]}" --all-targets -- -D warnings
+    cargo clippy "${crate[@]}" --profile embedded --no-default-features -- -D warnings
+    cargo test "${crate[@]}"
 }
 
 # In release: loom tries some 150,000 orders.
@@ -237,7 +258,8 @@ third_party() {
 
 # The other runtimes are large: they are built once, by what lints and compiles, instead of checked for clippy before.
 benches_clippy() {
-    linting cargo build --locked --profile quick --all-targets -p benches -p peer-wasm3 -p peer-wamr "${benches[@]}"
+    linting cargo build --locked --profile quick --all-targets -p benches -p c-api -p scale -p peer-wasm3 -p peer-wamr \
+        "${benches[@]}"
     cargo clippy --locked --all-targets -p film -p guard "${benches[@]}" -- -D warnings
 }
 
@@ -293,8 +315,9 @@ device() {
     done
 }
 
+# Those with `std`, for iOS and Android, are looked at where they are built: `examples/*_host`.
 symbols() {
-    CARGO_TARGET_DIR=$target no_std_tests/symbols.sh aarch64-apple-ios thumbv7em-none-eabihf
+    CARGO_TARGET_DIR=$target no_std_tests/symbols.sh thumbv7em-none-eabihf
 }
 
 # Every `[`test_name`](file)` of the README.
@@ -367,6 +390,7 @@ summary() {
     for title in "${left_out[@]}"; do echo "NOT RUN: $title"; done
     awk -v parts=${#passed[@]} -v failed=${#failed[@]} -v out=${#left_out[@]} '
         /^test result:/ { ok += $4; bad += $6; ignored += $8 }
+        /^[0-9]+ passed, [0-9]+ failed/ { ok += $1; bad += $3 }
         END { printf "total: %d parts passed, %d failed, %d not run; %d tests passed, %d failed, %d ignored\n",
               parts, failed, out, ok, bad, ignored }' "$log"
     [ ${#failed[@]} -eq 0 ]
