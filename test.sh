@@ -148,8 +148,9 @@ device_clippy() {
         -p conformance -p firmware -p x86-64-firmware -- -D warnings
 }
 
-# With the standard library and without, where nothing unwinds.
+# With the standard library and without, where nothing unwinds. What it stands on is compiled for the library already.
 c_api() {
+    local -x CARGO_BUILD_BUILD_DIR=$target
     local crate=(--locked --manifest-path capi/Cargo.toml --target-dir "$target/capi")
     cargo clippy "${crate[@]}" --all-targets -- -D warnings
     cargo clippy "${crate[@]}" --profile embedded --no-default-features -- -D warnings

@@ -15,8 +15,10 @@ use core::ops::Deref;
 /// One sandbox of a plugin, held across several calls: for plugins with a protocol of their own.
 ///
 /// The calls see one another's state, and nobody else's. Each has the plugin's limits. When the lease
-/// is dropped, the sandbox goes back to the plugin; if a call trapped, it is discarded instead, and
-/// the next call through the lease gets a fresh one.
+/// is dropped, the sandbox goes back to the plugin. If a call trapped or was stopped, it is discarded
+/// instead: the next call, [`write`](Self::write) or [`grow`](Self::grow) is in a fresh one, and until then
+/// [`read`](Self::read), [`memory_bytes`](Self::memory_bytes) and [`global`](Self::global) show what the
+/// guest left.
 pub struct PluginLease<'p, H: Host = crate::EmbeddedHost> {
     plugin: Holder<'p, H>,
     slot: usize,
@@ -79,8 +81,7 @@ impl<'p, H: Host> PluginLease<'p, H> {
     ///
     /// # Errors
     ///
-    /// As [`WasmPluginInstance::call`]. After a trap, or a call that was stopped, the lease holds a
-    /// fresh sandbox.
+    /// As [`WasmPluginInstance::call`].
     pub fn call(&mut self, function: &str, args: &[WasmValue]) -> Result<WasmValues, Error> {
         self.call_with(function, args, CallOptions::default())
     }
@@ -193,11 +194,16 @@ impl<'p, H: Host> PluginLease<'p, H> {
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read); nothing is written then.
+    /// As [`read`](Self::read), and where the last call was stopped those of a start function; nothing is
+    /// written then.
     pub fn write(&mut self, memory: &str, offset: u64, bytes: &[u8]) -> Result<(), Error> {
-        let sandbox = self.sandbox.as_deref_mut();
-        let written = sandbox.and_then(|sandbox| sandbox.write(memory, offset, bytes));
+        let written = self.lasting()?.write(memory, offset, bytes);
         self.inside(written, memory, offset, bytes.len())
+    }
+
+    /// The sandbox that the next call is in.
+    fn lasting(&mut self) -> Result<&mut Sandbox<H>, Error> {
+        self.plugin.lasting_of(self.slot, &mut self.sandbox)
     }
 
     fn inside(
@@ -230,9 +236,10 @@ impl<'p, H: Host> PluginLease<'p, H> {
     ///
     /// [`ErrorKind::FunctionNotFound`] if no memory is exported by that name,
     /// [`ErrorKind::LimitExceeded`] if its maximum, the plugin's memory limit or the growth step
-    /// forbids it; [`ErrorKind::QuotaExceeded`] if a quota of the tenant or the registry does.
+    /// forbids it; [`ErrorKind::QuotaExceeded`] if a quota of the tenant or the registry does; and where
+    /// the last call was stopped those of a start function.
     pub fn grow(&mut self, memory: &str, pages: u64) -> Result<u64, Error> {
-        let grown = self.sandbox.as_deref_mut().and_then(|sandbox| sandbox.grow(memory, pages));
+        let grown = self.lasting()?.grow(memory, pages);
         let plugin = &*self.plugin;
         match grown {
             Some(Some(former)) => Ok(former),

@@ -100,7 +100,7 @@ pub use crate::{
         MAX_K, Metric, MetricKind, Nearest, Output, Query,
     },
     lease::PluginLease,
-    limits::{GrowthPolicy, MAX_CALL_DEPTH, ModuleLimits},
+    limits::{GrowthPolicy, MAX_CALL_DEPTH, MAX_MIN_STACK_BYTES, ModuleLimits},
     maintenance::{Maintained, MaintenanceBudget},
     observability::{
         Extension, ExtensionCapability, ExtensionInfo, ObservabilityExtension, ObservabilityStats,

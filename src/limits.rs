@@ -40,7 +40,8 @@ pub struct ModuleLimits {
     pub max_params: u32,
     /// Results of one function or block. Default: 32.
     pub max_results: u32,
-    /// Height of a call's value stack when it begins, in bytes. Default: 1,000.
+    /// Height of a call's value stack when it begins, in bytes. Default: 1,000, at most
+    /// [`MAX_MIN_STACK_BYTES`].
     pub min_stack_bytes: usize,
     /// Height of a call's value stack at most, in bytes. Default: 1,000,000.
     pub max_stack_bytes: usize,
@@ -66,6 +67,9 @@ pub struct ModuleLimits {
 
 /// The deepest chain of plugins that [`ModuleLimits::max_call_depth`] can allow.
 pub const MAX_CALL_DEPTH: u32 = 16;
+
+/// The highest stack that a call can begin with: [`ModuleLimits::min_stack_bytes`]. It is allocated at once.
+pub const MAX_MIN_STACK_BYTES: usize = 16 << 20;
 
 impl Default for ModuleLimits {
     fn default() -> Self {

@@ -1,8 +1,8 @@
 //! Checks what a host hands over, and puts failures in words: plugin, limit, value, remedy.
 
 use crate::{
-    CallOptions, CodeSharing, Compilation, Error, ErrorKind, MAX_CALL_DEPTH, ValueType,
-    WasmInstanceConfig, WasmValue,
+    CallOptions, CodeSharing, Compilation, Error, ErrorKind, MAX_CALL_DEPTH, MAX_MIN_STACK_BYTES,
+    ValueType, WasmInstanceConfig, WasmValue,
     engine::{ExportedFunction, Failure},
     host::{Host, HostError, HostFunctions},
     ledger::Reached,
@@ -34,9 +34,11 @@ pub(crate) fn check_config(config: &WasmInstanceConfig, has_clock: bool) -> Resu
     check_range("max_instances", config.max_instances, [1, MAX_INSTANCES])?;
     check_range("min_instances", config.min_instances, [0, config.max_instances])?;
     let limits = &config.limits;
-    if limits.min_stack_bytes > limits.max_stack_bytes {
-        let (min, max) = (limits.min_stack_bytes, limits.max_stack_bytes);
-        return Err(refused(format!("`min_stack_bytes` {min} is over `max_stack_bytes` {max}")));
+    let (min, max) = (limits.min_stack_bytes, limits.max_stack_bytes);
+    if min > max.min(MAX_MIN_STACK_BYTES) {
+        return Err(refused(format!(
+            "`min_stack_bytes` {min} is over `max_stack_bytes` {max} or {MAX_MIN_STACK_BYTES}"
+        )));
     }
     check_range("max_call_depth", limits.max_call_depth, [1, MAX_CALL_DEPTH])?;
     check_sharing(config)?;

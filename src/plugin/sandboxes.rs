@@ -187,6 +187,22 @@ impl<H: Host> WasmPluginInstance<H> {
         }
     }
 
+    /// The sandbox that the next call of a lease is in: a fresh one, if its own cannot be used any more.
+    pub(crate) fn lasting_of<'s>(
+        &self,
+        slot: usize,
+        sandbox: &'s mut Seat<Sandbox<H>>,
+    ) -> Result<&'s mut Sandbox<H>, Error> {
+        if !is_usable(sandbox) {
+            // A trial is of a call.
+            if self.condition.has(QUARANTINED) {
+                return Err(self.refused_in_quarantine());
+            }
+            self.make_usable(slot, sandbox)?;
+        }
+        sandbox.as_deref_mut().ok_or_else(|| self.busy())
+    }
+
     /// The sandbox of a slot that is held: a fresh one, if it cannot be used any more, or is of another
     /// version than the one that is called.
     #[inline]

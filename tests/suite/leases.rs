@@ -219,6 +219,39 @@ fn after_a_trap_a_lease_goes_on_with_a_fresh_sandbox() {
 }
 
 #[test]
+fn after_a_trap_a_lease_shows_what_the_guest_left_until_it_is_used_again() {
+    let wasm = wat(r#"(module (memory (export "memory") 1 3)
+            (global $count (export "count") (mut i32) (i32.const 7))
+            (func (export "trap") (i32.store (i32.const 0) (i32.const 1)) (global.set $count (i32.const 8))
+                (drop (memory.grow (i32.const 1))) (unreachable))
+            (func (export "load") (result i32) (i32.load (i32.const 0))))"#);
+    let (registry, plugin) = load(&wasm, WasmInstanceConfig::default());
+    let mut lease = plugin.lease().unwrap();
+    let mut byte = [0];
+    for round in 1..=2 {
+        lease.call("trap", &[]).unwrap_err();
+        lease.read("memory", 0, &mut byte).unwrap();
+        assert_eq!((byte, lease.global("count")), ([1], Some(I32(8))));
+        assert_eq!(lease.memory_bytes("memory"), Some(2 << 16));
+        // What is written or grown is there for the next call.
+        match round {
+            1 => lease.write("memory", 1, &[5]).unwrap(),
+            _ => assert_eq!(lease.grow("memory", 2).unwrap(), 1),
+        }
+        assert_eq!(lease.global("count"), Some(I32(7)));
+        assert_eq!(plugin.stats().sandboxes_started, 1 + round);
+        let expected = if round == 1 { 0x500 } else { 0 };
+        assert_eq!(*lease.call("load", &[]).unwrap(), [I32(expected)]);
+        assert_eq!(plugin.stats().sandboxes_started, 1 + round);
+    }
+    assert_eq!(lease.memory_bytes("memory"), Some(3 << 16));
+    // A plugin that is unloaded gets no fresh one.
+    lease.call("trap", &[]).unwrap_err();
+    registry.unload("plugin").unwrap();
+    assert_error(&lease.write("memory", 0, &[]).unwrap_err(), ErrorKind::Unloaded, &["`plugin`"]);
+}
+
+#[test]
 fn a_lease_keeps_its_state_under_reset_after_call_and_leaves_none_behind() {
     let config = WasmInstanceConfig {
         reset: ResetPolicy::AfterCall,

@@ -190,6 +190,9 @@ fn a_lease_taken_on_trial_is_decided_by_its_first_call() {
     assert_eq!(lease.call("unreachable", &[]).unwrap_err().kind(), ErrorKind::Trap);
     assert_eq!(lease.call("ping", &[]).unwrap_err().kind(), ErrorKind::Quarantined);
     clock.advance(200_000);
+    // Only a call can be the trial.
+    assert_eq!(lease.write("memory", 0, &[]).unwrap_err().kind(), ErrorKind::Quarantined);
+    assert_eq!(plugin.stats().sandboxes_started, 4);
     // A lease that was there before can be the trial too.
     lease.call("ping", &[]).unwrap();
     assert_eq!(plugin.quarantine(), None);

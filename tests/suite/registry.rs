@@ -332,7 +332,7 @@ fn what_a_host_shares_between_threads_is_send_and_sync() {
 /// What makes a configuration invalid, and what the error says of it.
 type Spoil = (fn(&mut WasmInstanceConfig), &'static [&'static str]);
 
-const SPOILT: [Spoil; 10] = [
+const SPOILT: [Spoil; 11] = [
     (|c| c.tenant.clear(), &["tenant", "0 bytes"]),
     (|c| c.tenant = "t".repeat(129), &["tenant", "129 bytes", "1 to 128"]),
     (|c| c.settings.push(("soch.abi".into(), "9".into())), &["`soch.abi`", "`soch.`"]),
@@ -343,6 +343,10 @@ const SPOILT: [Spoil; 10] = [
     (
         |c| (c.limits.min_stack_bytes, c.limits.max_stack_bytes) = (2_000, 1_999),
         &["`min_stack_bytes` 2000", "`max_stack_bytes` 1999"],
+    ),
+    (
+        |c| (c.limits.min_stack_bytes, c.limits.max_stack_bytes) = ((16 << 20) + 1, usize::MAX),
+        &["`min_stack_bytes` 16777217", "or 16777216"],
     ),
     (|c| c.limits.max_call_depth = 17, &["`max_call_depth` is 17"]),
     (|c| c.enable_fuel = false, &["`timeout_ms` is 100", "`enable_fuel`"]),
@@ -377,11 +381,12 @@ fn a_plugin_s_name_has_1_to_128_bytes() {
 
 #[test]
 fn the_edges_of_a_valid_configuration_load() {
-    let edges: [fn(&mut WasmInstanceConfig); 5] = [
+    let edges: [fn(&mut WasmInstanceConfig); 6] = [
         |c| c.max_instances = 1,
         |c| c.max_instances = 1_024,
         |c| c.limits.min_stack_bytes = c.limits.max_stack_bytes,
         |c| c.limits.min_stack_bytes = 0,
+        |c| (c.limits.min_stack_bytes, c.limits.max_stack_bytes) = (16 << 20, 16 << 20),
         |c| (c.enable_fuel, c.capabilities.timeout_ms) = (false, 0),
     ];
     for edge in edges {
