@@ -14,7 +14,7 @@ cbindgen=$tools/bin/cbindgen
 
 main() {
     [ "$("$cbindgen" --version 2>/dev/null)" = "cbindgen $version" ] ||
-        cargo install --debug --locked --quiet --root "$tools" --version "$version" cbindgen
+        CARGO_PROFILE_DEV_DEBUG=false cargo install --debug --locked --quiet --root "$tools" --version "$version" cbindgen
     local header
     header=$("$cbindgen" --config cbindgen.toml src/lib.rs 2>/dev/null | as_pointers)
     case ${1-} in
